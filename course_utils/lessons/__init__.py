@@ -1,0 +1,1 @@
+"""Top storey: one room per lesson, which holds its explorers and its exercises and nothing else."""
