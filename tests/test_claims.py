@@ -14,7 +14,11 @@ from course_utils import ClaimError, claim
         (1.0 + 1e-12, {"equals": 1.0, "atol": 1e-9}, "✓ it holds   within 1e-09\n"),
         (101.0, {"equals": 100, "rtol": 0.02}, "✓ it holds   within 0.02 relative\n"),
         (1.01, {"equals": 1, "atol": 0.001, "rtol": 0.01}, "✓ it holds   within 0.001 + 0.01 relative\n"),
-        (0.3, {"equals": 0.0, "atol": 0.4123, "within": "3 standard errors"}, "✓ it holds   within 3 standard errors\n"),
+        (
+            0.3,
+            {"equals": 0.0, "atol": 0.4123, "within": "3 standard errors"},
+            "✓ it holds   within 3 standard errors\n",
+        ),
         (2, {"at_least": 2}, "✓ it holds\n"),
         (2, {"at_most": 1.9, "atol": 0.2}, "✓ it holds   within 0.2\n"),
         (0.5, {"between": (0, 1)}, "✓ it holds\n"),

@@ -1,0 +1,161 @@
+"""Lesson 00, start here: its explorer and its exercise."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+
+from course_utils.data import old_faithful
+from course_utils.exercises import Exercise, Misconception
+from course_utils.explorer import Explorer, Slider
+from course_utils.style import palette
+
+# --- explorer ---------------------------------------------------------------------------------------------------------
+
+
+def _build_one_latent(figure):
+    data = old_faithful()
+    mean, spread = data.mean(axis=0), data.std(axis=0)
+    # the direction along which the standardised data vary most: its first principal axis
+    variances, axes = np.linalg.eigh(np.cov((data - mean) / spread, rowvar=False, bias=True))
+    direction = axes[:, -1] * np.sign(axes[0, -1]) * np.sqrt(variances[-1] - variances[0])
+    rng = np.random.default_rng(0)
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.6))
+    grid = np.linspace(-3, 3, 200)
+    left.fill_between(grid, np.exp(-(grid**2) / 2) / np.sqrt(2 * np.pi), color=palette.prior, alpha=0.35)
+    left.set(title="The hidden number z", xlabel="z", yticks=[], xlim=(-3, 3), ylim=(0, 0.45))
+    right.plot(*data.T, "o", color=palette.data, alpha=0.5, markersize=4, label="272 real eruptions")
+    right.set(
+        title="What the model makes of it", xlabel="eruption, minutes", ylabel="waiting, minutes", xlim=(0.5, 6.5)
+    )
+    right.set_ylim(30, 112)
+    (drawn,) = right.plot([], [], "o", color=palette.model, alpha=0.55, markersize=4, label="272 invented ones")
+    (path,) = right.plot([], [], color=palette.model)
+    big = {"color": palette.model, "markersize": 14, "markeredgecolor": "white", "markeredgewidth": 2}
+    (point,) = right.plot([], [], "o", **big, label="your z")
+    (mark,) = left.plot([], [], "o", **big)
+    right.legend(loc="upper left")
+    line = mean + np.outer([-3, 3], direction) * spread
+    path.set_data(*line.T)
+    return SimpleNamespace(
+        drawn=drawn,
+        path=path,
+        point=point,
+        mark=mark,
+        mean=mean,
+        spread=spread,
+        direction=direction,
+        latents=rng.standard_normal(len(data)),
+        noise=rng.standard_normal(data.shape),
+    )
+
+
+def _draw_one_latent(parts, z, noise):
+    centre = parts.mean + z * parts.direction * parts.spread
+    invented = np.outer(parts.latents, parts.direction) + noise * parts.noise
+    parts.point.set_data(*centre[:, None])
+    parts.mark.set_data([z], [np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)])
+    parts.drawn.set_data(*(parts.mean + invented * parts.spread).T)
+    return (
+        f"z = {z:.1f} stands for an eruption of {centre[0]:.1f} minutes and a wait of {centre[1]:.0f} minutes; "
+        f"the invented eruptions scatter about the line by {noise:.2f} standard deviations."
+    )
+
+
+def one_latent():
+    """Return the explorer of one hidden number that stands for two measurements."""
+    return Explorer(
+        _build_one_latent,
+        _draw_one_latent,
+        [
+            Slider("z", label="hidden number", symbol="z", minimum=-3.0, maximum=3.0, step=0.1, value=1.0),
+            Slider("noise", label="noise", symbol="σ", unit="sd", minimum=0.0, maximum=1.0, step=0.01, value=0.32),
+        ],
+        name="one_latent",
+        title="One hidden number, two measurements",
+        alt="Left, a bell curve of the hidden number z. Right, 272 real and 272 invented eruptions, "
+        "and the eruption that the chosen z stands for.",
+        width=9.0,
+        height=3.8,
+    )
+
+
+EXPLORERS = {"one_latent": one_latent}
+
+# --- exercise ---------------------------------------------------------------------------------------------------------
+
+
+def _log_sum_exp(values):
+    top = np.max(values)
+    return top + np.log(np.sum(np.exp(values - top)))
+
+
+def _log_sum_exp_loop(values):
+    top = max(values)
+    total = 0.0
+    for value in values:
+        total += np.exp(value - top)
+    return np.log(total) + top
+
+
+def _around_the_mean(values):
+    centre = np.mean(values)
+    return centre + np.log(np.sum(np.exp(values - centre)))
+
+
+log_sum_exp = Exercise(
+    name="log_sum_exp",
+    arguments=("values",),
+    returns="log-sum-exp",
+    reference=_log_sum_exp,
+    spellings={
+        "loop": _log_sum_exp_loop,
+        "numpy": lambda values: np.logaddexp.reduce(values),
+        "torch": lambda values: torch.logsumexp(torch.as_tensor(values), dim=0),
+    },
+    probes=[
+        (np.array([0.0, 1.0, 2.0]),),
+        (np.array([-1000.0, -1000.5]),),
+        (np.array([1000.0, 998.0, 3.0]),),
+        (np.array([0.0, -3000.0]),),
+        (np.array([-2.5]),),
+    ],
+    misconceptions=[
+        Misconception(
+            "naive",
+            lambda values: np.log(np.sum(np.exp(values))),
+            "Right on paper, lost in the machine: exp(−1000) is stored as 0 and exp(1000) as infinity. "
+            "Take the largest value out of the sum before you exponentiate.",
+        ),
+        Misconception(
+            "maximum not added back",
+            lambda values: np.log(np.sum(np.exp(values - np.max(values)))),
+            "You took the largest value out and never put it back: exp(a − m) is exp(a) divided by exp(m), "
+            "so m must be added to the logarithm at the end.",
+        ),
+        Misconception(
+            "mean subtracted",
+            _around_the_mean,
+            "You subtract the mean. The identity holds for any number, but only the maximum keeps every exponent "
+            "at or below 0: here the mean of 0 and −3000 leaves exp(1500), which overflows.",
+        ),
+        Misconception(
+            "mean of exponentials",
+            lambda values: np.max(values) + np.log(np.mean(np.exp(values - np.max(values)))),
+            "That is the log of the mean: the sum has been divided by how many values there are.",
+        ),
+        Misconception(
+            "only the maximum",
+            lambda values: np.max(values),
+            "The maximum alone is a lower bound; the other terms of the sum are missing.",
+        ),
+    ],
+    hints=[
+        "Call the largest value m. Every exp(a) is exp(m) · exp(a − m); what can be taken out of the sum?",
+        "log Σ exp(a) = m + log Σ exp(a − m). The largest exponent on the right is 0, so nothing overflows.",
+        "Three numpy functions are enough: np.max, np.exp and np.sum, and np.log around the sum.",
+    ],
+    praise="It survives −1000. You will meet this function again wherever a sum over a latent variable is taken.",
+)
+
+EXERCISES = (log_sum_exp,)

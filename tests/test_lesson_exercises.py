@@ -1,0 +1,85 @@
+"""Every exercise of every lesson: references pass, misconceptions are told apart, hostile answers get a verdict."""
+
+import importlib
+import pkgutil
+
+import numpy as np
+import pytest
+from hostile import CALLABLES, NOT_FUNCTIONS, SLOW
+
+import course_utils.lessons
+
+EXERCISES = {
+    f"{info.name}.{exercise.name}": exercise
+    for info in pkgutil.iter_modules(course_utils.lessons.__path__)
+    for exercise in importlib.import_module(f"course_utils.lessons.{info.name}").EXERCISES
+}
+MISCONCEPTIONS = [(name, slip.name) for name, exercise in EXERCISES.items() for slip in exercise.misconceptions]
+SPELLINGS = [(name, spelling) for name, exercise in EXERCISES.items() for spelling in exercise.spellings]
+
+
+@pytest.fixture
+def exercise(request):
+    """One of the declared exercises, with a short time limit and its attempts not counted."""
+    exercise = EXERCISES[request.param]
+    before = exercise.seconds
+    yield exercise
+    exercise.seconds, exercise._failures, exercise._hints_given = before, 0, 0
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_reference_passes(name):
+    assert EXERCISES[name].examine(EXERCISES[name].reference).correct
+
+
+@pytest.mark.parametrize(("name", "spelling"), SPELLINGS)
+def test_every_other_correct_spelling_passes(name, spelling):
+    verdict = EXERCISES[name].examine(EXERCISES[name].spellings[spelling])
+    assert verdict.correct, str(verdict)
+
+
+@pytest.mark.parametrize(("name", "slip"), MISCONCEPTIONS)
+def test_every_misconception_gets_its_own_message(name, slip):
+    declared = next(item for item in EXERCISES[name].misconceptions if item.name == slip)
+    verdict = EXERCISES[name].examine(declared.function)
+    assert (verdict.kind, verdict.misconception) == ("misconception", slip), str(verdict)
+    assert verdict.detail.startswith(declared.message)
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_no_two_misconceptions_give_the_same_answers_on_the_probes(name):
+    exercise = EXERCISES[name]
+    known = {item.name: exercise._results_of(item.function) for item in exercise.misconceptions}
+    known["the reference"] = exercise._results_of(exercise.reference)
+    for first in known:
+        for second in known:
+            assert first == second or not exercise._same(known[first], known[second]), f"{first} = {second}"
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_declarations_are_complete(name):
+    exercise = EXERCISES[name]
+    messages = [slip.message for slip in exercise.misconceptions]
+    assert len(exercise.probes) >= 3
+    assert len(exercise.misconceptions) >= 3
+    assert len(set(messages)) == len(messages)
+    assert len(exercise.hints) >= 2
+    assert exercise.spellings
+    assert all(len(probe) == len(exercise.arguments) for probe in exercise.probes)
+    assert all(np.isfinite(part).all() for answer in exercise._results_of(exercise.reference) for part in answer)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, indirect=True)
+@pytest.mark.parametrize("hostile", [*CALLABLES, *NOT_FUNCTIONS])
+def test_hostile_answers_get_a_verdict_and_never_pass(exercise, hostile):
+    verdict = exercise.examine({**CALLABLES, **NOT_FUNCTIONS}[hostile])
+    assert not verdict.correct
+    assert len(str(verdict)) < 2500
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, indirect=True)
+@pytest.mark.parametrize("hostile", [name for name in SLOW if name != "sleeps"])
+def test_endless_answers_are_stopped(exercise, hostile):
+    exercise.seconds = 0.2
+    verdict = exercise.examine(SLOW[hostile])
+    assert verdict.kind in {"too_slow", "wrong_type"}  # one that loops when converted may be refused unconverted
