@@ -8,6 +8,7 @@ from course_utils.environment import check_environment, require_packages
 require_packages()
 
 from course_utils.claims import ClaimError, claim  # noqa: E402  (after the check, which explains a missing package)
+from course_utils.data import old_faithful  # noqa: E402
 from course_utils.environment import setup  # noqa: E402
 from course_utils.style import palette, panels, show  # noqa: E402
 
@@ -17,6 +18,7 @@ __all__ = [
     "ClaimError",
     "check_environment",
     "claim",
+    "old_faithful",
     "palette",
     "panels",
     "setup",

@@ -174,4 +174,10 @@ SLOW = {  # each of these costs the whole time limit
     "sleeps": _sleeps,
     "loops when converted": lambda *arguments: _LoopsWhenConverted(),
 }
-NOT_FUNCTIONS = {"None": None, "a number": 3.0, "text": "def f(): ...", "a class": int, "an array": np.ones(3)}
+NOT_FUNCTIONS = {
+    "None": None,
+    "a number": 3.0,
+    "text": "def f(): ...",
+    "a class": int,
+    "an array": np.ones(3),
+}

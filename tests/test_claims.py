@@ -34,7 +34,8 @@ def test_true_claims_print_one_fixed_line(capsys, value, form, line):
 
 
 @pytest.mark.parametrize(
-    "dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.uint8, torch.bool]
+    "dtype",
+    [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.uint8, torch.bool],
 )
 @pytest.mark.parametrize("shape", [(), (3,), (2, 2)])
 def test_tensors_of_every_real_dtype(dtype, shape):

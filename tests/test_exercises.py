@@ -92,8 +92,14 @@ def test_right_answers_in_unusual_spellings(exercise, answer):
 
 
 def test_misconceptions_get_their_own_words(exercise):
-    verdict = exercise.examine(lambda data: (np.mean(data), np.sum((data - np.mean(data)) ** 2) / (len(data) - 1)))
-    assert (verdict.kind, verdict.misconception, verdict.detail) == ("misconception", "ddof", "You divide by N - 1.")
+    verdict = exercise.examine(
+        lambda data: (np.mean(data), np.sum((data - np.mean(data)) ** 2) / (len(data) - 1))
+    )
+    assert (verdict.kind, verdict.misconception, verdict.detail) == (
+        "misconception",
+        "ddof",
+        "You divide by N - 1.",
+    )
     assert str(verdict).startswith("✗ Not yet")
 
 
@@ -101,7 +107,11 @@ def test_misconceptions_get_their_own_words(exercise):
     ("answer", "kind", "words"),
     [
         (lambda data: data.mean(), "wrong_type", "expected 2 values"),
-        (lambda data: (data.mean(), data), "wrong_shape", "should be a single number; you returned an array of shape"),
+        (
+            lambda data: (data.mean(), data),
+            "wrong_shape",
+            "should be a single number; you returned an array of shape",
+        ),
         (lambda data: (data.mean(), np.nan), "not_finite", "variance is NaN"),
         (lambda data: (data.mean(), np.inf), "not_finite", "variance is infinite"),
         (lambda data: (data.mean(), 1j), "wrong_type", "real number"),

@@ -14,7 +14,9 @@ EXERCISES = {
     for info in pkgutil.iter_modules(course_utils.lessons.__path__)
     for exercise in importlib.import_module(f"course_utils.lessons.{info.name}").EXERCISES
 }
-MISCONCEPTIONS = [(name, slip.name) for name, exercise in EXERCISES.items() for slip in exercise.misconceptions]
+MISCONCEPTIONS = [
+    (name, slip.name) for name, exercise in EXERCISES.items() for slip in exercise.misconceptions
+]
 SPELLINGS = [(name, spelling) for name, exercise in EXERCISES.items() for spelling in exercise.spellings]
 
 
@@ -66,7 +68,9 @@ def test_declarations_are_complete(name):
     assert len(exercise.hints) >= 2
     assert exercise.spellings
     assert all(len(probe) == len(exercise.arguments) for probe in exercise.probes)
-    assert all(np.isfinite(part).all() for answer in exercise._results_of(exercise.reference) for part in answer)
+    assert all(
+        np.isfinite(part).all() for answer in exercise._results_of(exercise.reference) for part in answer
+    )
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, indirect=True)
@@ -82,4 +86,7 @@ def test_hostile_answers_get_a_verdict_and_never_pass(exercise, hostile):
 def test_endless_answers_are_stopped(exercise, hostile):
     exercise.seconds = 0.2
     verdict = exercise.examine(SLOW[hostile])
-    assert verdict.kind in {"too_slow", "wrong_type"}  # one that loops when converted may be refused unconverted
+    assert verdict.kind in {
+        "too_slow",
+        "wrong_type",
+    }  # one that loops when converted may be refused unconverted

@@ -34,15 +34,25 @@ def _build_likelihood_surface(figure):
         origin="lower",
         aspect="auto",
         extent=(means[0], means[-1], scales[0], scales[-1]),
-        cmap="Blues_r",
+        cmap="Greys_r",
         norm=BoundaryNorm(_BANDS, 256, extend="max"),
+        interpolation="bilinear",
     )
     bar = left.figure.colorbar(surface, ax=left, ticks=_BANDS)
     bar.set_label("nats below the maximum")
-    left.set(title="Log-likelihood of (μ, σ)", xlabel="mean μ, minutes", ylabel="standard deviation σ, minutes")
+    bar.ax.set_yticklabels([f"{band:g}" for band in _BANDS])
+    left.set(
+        title="The summit is the maximum likelihood",
+        xlabel="mean μ, minutes",
+        ylabel="standard deviation σ, minutes",
+    )
     (best,) = left.plot([], [], "x", color=palette.truth, markersize=10, markeredgewidth=2.5)
-    (here,) = left.plot([], [], "o", color=palette.approximation, markersize=11, markeredgecolor="white")
-    right.set(title="Data and model", xlabel="waiting, minutes", ylabel="density, per minute")
+    (here,) = left.plot(
+        [], [], "o", color=palette.model, markersize=12, markeredgecolor="white", markeredgewidth=2
+    )
+    right.set(
+        title="The Gaussian you chose, on the data", xlabel="waiting, minutes", ylabel="density, per minute"
+    )
     right.set(xlim=(25, 120), ylim=(0, 0.055))
     bars = right.bar(np.arange(32.5, 120, 5), 0, width=5, color=palette.data, alpha=0.45, edgecolor="white")
     (curve,) = right.plot([], [], color=palette.model)
@@ -84,9 +94,18 @@ def likelihood_surface():
         _build_likelihood_surface,
         _draw_likelihood_surface,
         [
-            Slider("mean", label="mean", symbol="μ", unit="min", minimum=50.0, maximum=95.0, step=0.5, value=80.0),
             Slider(
-                "scale", label="std. deviation", symbol="σ", unit="min", minimum=4.0, maximum=32.0, step=0.5, value=8.0
+                "mean", label="mean", symbol="μ", unit="min", minimum=50.0, maximum=95.0, step=0.5, value=80.0
+            ),
+            Slider(
+                "scale",
+                label="std. deviation",
+                symbol="σ",
+                unit="min",
+                minimum=4.0,
+                maximum=32.0,
+                step=0.5,
+                value=8.0,
             ),
             Choice("count", label="data used", options=(10, 30, 100, 272), value=272),
         ],
@@ -105,7 +124,7 @@ def _build_prior_strength(figure):
     (prior,) = left.plot([], [], color=palette.prior, label="prior")
     (likelihood,) = left.plot([], [], color=palette.data, linestyle=":", label="likelihood")
     (posterior,) = left.plot([], [], color=palette.model, linewidth=3, label="posterior")
-    left.set(title="What is known of the share of long eruptions", xlabel="share θ", yticks=[])
+    left.set(title="Data pull the posterior away from the prior", xlabel="share θ", yticks=[])
     left.set(ylabel="height, each scaled to 1", xlim=(0, 1), ylim=(0, 1.28))
     left.legend(loc="upper left", ncols=3, columnspacing=1.2, handlelength=1.6)
     is_long = np.random.default_rng(1).permutation(old_faithful()[:, 0] > 3)
@@ -113,7 +132,9 @@ def _build_prior_strength(figure):
     (modes,) = right.plot([], [], color=palette.model, label="MAP")
     (share,) = right.plot([], [], "o", color=palette.data, markersize=9, markeredgecolor="white")
     (mode,) = right.plot([], [], "o", color=palette.model, markersize=9, markeredgecolor="white")
-    right.set(title="The two estimates as data arrive", xlabel="eruptions seen N", ylabel="estimate of θ")
+    right.set(
+        title="As data arrive, the prior matters less", xlabel="eruptions seen N", ylabel="estimate of θ"
+    )
     right.set(xlim=(-4, 276), ylim=(-0.03, 1.03))
     right.legend(loc="lower right")
     return SimpleNamespace(
@@ -162,7 +183,9 @@ def prior_strength():
         _build_prior_strength,
         _draw_prior_strength,
         [
-            Slider("centre", label="prior's mode", symbol="m", minimum=0.05, maximum=0.95, step=0.05, value=0.3),
+            Slider(
+                "centre", label="prior's mode", symbol="m", minimum=0.05, maximum=0.95, step=0.05, value=0.3
+            ),
             Slider(
                 "strength",
                 label="prior's strength",
@@ -194,7 +217,11 @@ def _squares(data, mean, scale):
 
 
 def _log_likelihood_torch(data, mean, scale):
-    return torch.distributions.Normal(torch.tensor(float(mean)), float(scale)).log_prob(torch.as_tensor(data)).sum()
+    return (
+        torch.distributions.Normal(torch.tensor(float(mean)), float(scale))
+        .log_prob(torch.as_tensor(data))
+        .sum()
+    )
 
 
 def _log_likelihood_loop(data, mean, scale):
@@ -225,13 +252,17 @@ gaussian_log_likelihood = Exercise(
     misconceptions=[
         Misconception(
             "half of the log missing",
-            lambda data, mean, scale: -len(data) * np.log(2 * np.pi * scale**2) - _squares(data, mean, scale) / 2,
+            lambda data, mean, scale: (
+                -len(data) * np.log(2 * np.pi * scale**2) - _squares(data, mean, scale) / 2
+            ),
             "The ½ in front of log(2πσ²) is missing: the density holds a square root, 1/√(2πσ²), "
             "and the logarithm of a square root is half a logarithm.",
         ),
         Misconception(
             "half of the square missing",
-            lambda data, mean, scale: -len(data) / 2 * np.log(2 * np.pi * scale**2) - _squares(data, mean, scale),
+            lambda data, mean, scale: (
+                -len(data) / 2 * np.log(2 * np.pi * scale**2) - _squares(data, mean, scale)
+            ),
             "The ½ in front of the squared distance is missing: the exponent is −(x − μ)²/(2σ²).",
         ),
         Misconception(
@@ -316,7 +347,9 @@ def _correlation(data):
     return mean, covariance / np.outer(scale, scale)
 
 
-_POINTS = np.random.default_rng(7).normal(size=(9, 3)) @ np.array([[2.0, 0.3, 0.0], [0.0, 1.0, -0.5], [0.0, 0.0, 0.7]])
+_POINTS = np.random.default_rng(7).normal(size=(9, 3)) @ np.array(
+    [[2.0, 0.3, 0.0], [0.0, 1.0, -0.5], [0.0, 0.0, 0.7]]
+)
 
 gaussian_mle = Exercise(
     name="gaussian_mle",
@@ -395,7 +428,8 @@ beta_bernoulli_map = Exercise(
             (alpha + successes - 1) / ((alpha + successes) + (beta + trials - successes) - 2)
         ),
         "weighted average": lambda successes, trials, alpha, beta: (
-            trials / (trials + alpha + beta - 2) * successes / trials + (alpha - 1) / (trials + alpha + beta - 2)
+            trials / (trials + alpha + beta - 2) * successes / trials
+            + (alpha - 1) / (trials + alpha + beta - 2)
         ),
         "torch": lambda successes, trials, alpha, beta: (
             torch.tensor(successes + alpha - 1.0) / torch.tensor(trials + alpha + beta - 2.0)
@@ -439,7 +473,9 @@ beta_bernoulli_map = Exercise(
         ),
         Misconception(
             "trials for failures",
-            lambda successes, trials, alpha, beta: (successes + alpha - 1) / (successes + trials + alpha + beta - 2),
+            lambda successes, trials, alpha, beta: (
+                (successes + alpha - 1) / (successes + trials + alpha + beta - 2)
+            ),
             "You counted all the trials as failures: there are trials − successes of them.",
         ),
     ],
@@ -596,7 +632,9 @@ ridge_map = Exercise(
         ),
         Misconception(
             "scales for variances",
-            lambda features, targets, noise_scale, prior_scale: _ridge(features, targets, noise_scale / prior_scale),
+            lambda features, targets, noise_scale, prior_scale: _ridge(
+                features, targets, noise_scale / prior_scale
+            ),
             "You divided the scales; the exponents of the Gaussians hold variances: λ = σ²/τ².",
         ),
         Misconception(

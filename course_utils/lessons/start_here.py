@@ -23,13 +23,18 @@ def _build_one_latent(figure):
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.6))
     grid = np.linspace(-3, 3, 200)
     left.fill_between(grid, np.exp(-(grid**2) / 2) / np.sqrt(2 * np.pi), color=palette.prior, alpha=0.35)
-    left.set(title="The hidden number z", xlabel="z", yticks=[], xlim=(-3, 3), ylim=(0, 0.45))
+    left.set(title="One hidden number is drawn …", xlabel="z", yticks=[], xlim=(-3, 3), ylim=(0, 0.45))
     right.plot(*data.T, "o", color=palette.data, alpha=0.5, markersize=4, label="272 real eruptions")
     right.set(
-        title="What the model makes of it", xlabel="eruption, minutes", ylabel="waiting, minutes", xlim=(0.5, 6.5)
+        title="… and becomes two measurements",
+        xlabel="eruption, minutes",
+        ylabel="waiting, minutes",
+        xlim=(0.5, 6.5),
     )
     right.set_ylim(30, 112)
-    (drawn,) = right.plot([], [], "o", color=palette.model, alpha=0.55, markersize=4, label="272 invented ones")
+    (drawn,) = right.plot(
+        [], [], "o", color=palette.model, alpha=0.55, markersize=4, label="272 invented ones"
+    )
     (path,) = right.plot([], [], color=palette.model)
     big = {"color": palette.model, "markersize": 14, "markeredgecolor": "white", "markeredgewidth": 2}
     (point,) = right.plot([], [], "o", **big, label="your z")
@@ -69,7 +74,9 @@ def one_latent():
         _draw_one_latent,
         [
             Slider("z", label="hidden number", symbol="z", minimum=-3.0, maximum=3.0, step=0.1, value=1.0),
-            Slider("noise", label="noise", symbol="σ", unit="sd", minimum=0.0, maximum=1.0, step=0.01, value=0.32),
+            Slider(
+                "noise", label="noise", symbol="σ", unit="sd", minimum=0.0, maximum=1.0, step=0.01, value=0.32
+            ),
         ],
         name="one_latent",
         title="One hidden number, two measurements",

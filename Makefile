@@ -1,0 +1,62 @@
+# The course's commands; `make` alone lists them.
+# tools/bootstrap.py keeps .venv as pyproject.toml and constraints.txt ask for, and is quick when nothing changed.
+
+PYTHON ?= python3
+JOBS ?= 2
+NB ?= $(wildcard notebooks/*.ipynb)
+
+PY := .venv/bin/python
+FIRST_LESSON := notebooks/00_start_here.ipynb
+ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+# tests/offline holds a sitecustomize module that refuses connections to the outside, in kernels too.
+OFFLINE := PYTHONPATH="$(CURDIR)/tests/offline"
+
+# One thread for each of the JOBS kernels that run at a time.
+ONE_THREAD := OMP_NUM_THREADS=1
+
+# Packages of another project must not reach the course's interpreter.
+unexport PYTHONPATH
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test student execute bench lint format constraints clean setup-lab setup-test
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+lab: setup-lab ## Open the course in JupyterLab; LAB_FLAGS="--no-browser --port=8899" serves it headless
+	$(PY) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/$(FIRST_LESSON) $(ALLOW_ROOT) $(LAB_FLAGS)
+
+test: setup-test ## Prove that everything still holds: style, unit tests, notebook contracts, every notebook's outputs
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(OFFLINE) $(PY) -m pytest -n $(JOBS) --dist loadfile tests
+	$(OFFLINE) $(ONE_THREAD) $(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
+
+student: setup-lab ## Build the students' copy in dist/student, and the solutions in dist/solutions
+	$(PY) tools/student_copy.py
+
+execute: setup-lab ## Run notebooks and store their outputs; NB=notebooks/01_estimation.ipynb runs one
+	$(PY) tools/execute.py $(NB)
+
+bench: setup-lab ## Run one benchmark, BENCH=name; without a name, list them
+	$(PY) -m benchmarks $(BENCH)
+
+lint: setup-test ## Check style
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: setup-test ## Mend style
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+constraints: ## Pin in constraints.txt what is installed in .venv (CONTRIBUTING.md says when)
+	{ sed -n '/^#/p' constraints.txt; $(PY) -m pip freeze --all --exclude-editable --exclude pip | sed 's/+.*//' | LC_ALL=C sort -f; } > constraints.new
+	mv constraints.new constraints.txt
+
+clean: ## Remove what the commands above made, but for the environment and downloaded data
+	rm -rf build dist .hypothesis .pytest_cache .ruff_cache *.egg-info
+	find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} +
+
+setup-lab setup-test: setup-%:
+	@command -v "$(PYTHON)" >/dev/null || { echo "There is no program called $(PYTHON): install Python 3.11 or newer, or name yours, for example make lab PYTHON=python3.12." >&2; exit 1; }
+	@"$(PYTHON)" tools/bootstrap.py $* --quiet

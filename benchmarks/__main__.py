@@ -1,0 +1,68 @@
+"""Command line: ``python -m benchmarks [NAME] [--record]``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import platform
+import re
+import sys
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks import Report
+
+BENCHMARKS = {
+    "explorers": "time of one explorer redraw, against a new figure for every move",
+    "imports": "what importing course_utils costs beside importing torch",
+}
+"""Name of each benchmark (a module of this package with ``run() -> Report``) and what it measures."""
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+
+def main() -> int:
+    """List the benchmarks, or run one, print its table and verdict, and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "name", nargs="?", choices=BENCHMARKS, help="the benchmark to run; without it, a list"
+    )
+    parser.add_argument("--record", action="store_true", help=f"also write the result to {RESULTS.name}")
+    arguments = parser.parse_args()
+    if arguments.name is None:
+        for name, summary in BENCHMARKS.items():
+            print(f"{name:12} {summary}")
+        return 0
+    report: Report = importlib.import_module(f"benchmarks.{arguments.name}").run()
+    verdict = f"{arguments.name}: {report.bar} {'pass' if report.passed else 'fail'}"
+    print(report.setting, "", report.table(), "", verdict, sep="\n")
+    if arguments.record:
+        record(arguments.name, report, verdict)
+    return 0 if report.passed else 1
+
+
+def record(name: str, report: Report, verdict: str) -> None:
+    """Replace the section of one benchmark in the results page, or add it."""
+    section = (
+        f"## {name}\n\n{report.setting}\n\n{date.today()} · {machine()}\n\n{report.table()}\n\n`{verdict}`\n"
+    )
+    text = RESULTS.read_text(encoding="utf-8")
+    pattern = re.compile(rf"^## {name}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    if pattern.search(text):
+        text = pattern.sub(lambda _: f"{section}\n", text)
+    else:
+        text = f"{text.rstrip()}\n\n{section}"
+    RESULTS.write_text(f"{text.rstrip()}\n", encoding="utf-8")
+
+
+def machine() -> str:
+    """Return processor cores, system and versions in general words."""
+    packages = ("numpy", "matplotlib", "ipywidgets", "torch")
+    versions = ", ".join(f"{package} {version(package)}" for package in packages)
+    return f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {versions}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+"""What holds for all tests: they run without network, and so does every kernel they start."""
+
+import os
+import runpy
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OFFLINE = ROOT / "tests" / "offline"
+
+
+def pytest_configure():
+    """Close the network and say so to child processes.
+
+    A hook and not a fixture, because the cells that nbval collects ask for no fixtures.
+    """
+    runpy.run_path(str(OFFLINE / "sitecustomize.py"))
+    inherited = [
+        Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry
+    ]
+    search = dict.fromkeys(
+        [OFFLINE, ROOT, *inherited]
+    )  # a kernel works in another folder: no relative entries
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, search))
