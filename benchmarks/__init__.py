@@ -36,9 +36,7 @@ class Report:
         """Return the table as Markdown with aligned columns."""
         lines = [list(self.header), *map(list, self.rows)]
         widths = [max(len(line[column]) for line in lines) for column in range(len(self.header))]
-        cells = [
-            " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
-        ]
+        cells = [" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
         rule = "|".join("-" * (width + 2) for width in widths)
         first, *others = (f"| {line} |" for line in cells)
         return "\n".join([first, f"|{rule}|", *others])

@@ -26,9 +26,7 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 def main() -> int:
     """List the benchmarks, or run one, print its table and verdict, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "name", nargs="?", choices=BENCHMARKS, help="the benchmark to run; without it, a list"
-    )
+    parser.add_argument("name", nargs="?", choices=BENCHMARKS, help="the benchmark to run; without it, a list")
     parser.add_argument("--record", action="store_true", help=f"also write the result to {RESULTS.name}")
     arguments = parser.parse_args()
     if arguments.name is None:
@@ -45,9 +43,7 @@ def main() -> int:
 
 def record(name: str, report: Report, verdict: str) -> None:
     """Replace the section of one benchmark in the results page, or add it."""
-    section = (
-        f"## {name}\n\n{report.setting}\n\n{date.today()} · {machine()}\n\n{report.table()}\n\n`{verdict}`\n"
-    )
+    section = f"## {name}\n\n{report.setting}\n\n{date.today()} · {machine()}\n\n{report.table()}\n\n`{verdict}`\n"
     text = RESULTS.read_text(encoding="utf-8")
     pattern = re.compile(rf"^## {name}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
     if pattern.search(text):

@@ -172,17 +172,13 @@ def _violates(form, measured, bounds, atol, rtol):
     allowed = _tolerance_words(form, atol, rtol) or "exactly"
     off = ""
     if form == "equals" and np.isfinite(number):
-        off = (
-            f", a difference of {abs(number - np.broadcast_to(bounds[0], measured.shape).ravel()[first]):.3g}"
-        )
+        off = f", a difference of {abs(number - np.broadcast_to(bounds[0], measured.shape).ravel()[first]):.3g}"
     return f"measured {number:.17g}{where}, wanted {wanted[first]} {allowed}{off}{count}"
 
 
 def _decreases(measured, atol):
     if measured.ndim != 1 or measured.size < 2:
-        raise ValueError(
-            f"increasing needs a sequence of at least two numbers, received shape {measured.shape}"
-        )
+        raise ValueError(f"increasing needs a sequence of at least two numbers, received shape {measured.shape}")
     if np.isnan(measured).any():
         return f"measured NaN at index {int(np.flatnonzero(np.isnan(measured))[0])}"
     falls = measured[1:] < measured[:-1] - atol

@@ -259,9 +259,7 @@ def _parse_idx(compressed: bytes, name: str) -> np.ndarray:
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{name} must be a complete gzip file; {error}") from error
     if len(content) < 4 or content[:3] != b"\x00\x00\x08":
-        raise ValueError(
-            f"{name} must be an idx file of unsigned bytes, 000008…; it begins with {content[:4].hex()}"
-        )
+        raise ValueError(f"{name} must be an idx file of unsigned bytes, 000008…; it begins with {content[:4].hex()}")
     rank = content[3]
     header = 4 + 4 * rank
     if len(content) < header:
@@ -269,9 +267,7 @@ def _parse_idx(compressed: bytes, name: str) -> np.ndarray:
     shape = struct.unpack_from(f">{rank}I", content, offset=4)
     entries = len(content) - header
     if entries != math.prod(shape):
-        raise ValueError(
-            f"{name} must hold {math.prod(shape)} entries, in the shape {shape}; it holds {entries}"
-        )
+        raise ValueError(f"{name} must hold {math.prod(shape)} entries, in the shape {shape}; it holds {entries}")
     return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
 
 

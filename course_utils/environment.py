@@ -12,14 +12,16 @@ import sys
 PYTHON = "3.11"
 # import name -> (name on the package index, oldest version that the course is written for)
 REQUIRED = {
-    "numpy": ("numpy", "2.0"),
-    "scipy": ("scipy", "1.13"),
-    "torch": ("torch", "2.4"),
-    "matplotlib": ("matplotlib", "3.9"),
-    "PIL": ("pillow", "10.0"),
+    "IPython": ("ipython", "8.20"),
+    "PIL": ("pillow", "10.4"),
+    "daft": ("daft-pgm", "0.1.4"),
     "ipywidgets": ("ipywidgets", "8.1"),
-    "sklearn": ("scikit-learn", "1.5"),
+    "matplotlib": ("matplotlib", "3.9"),
+    "numpy": ("numpy", "2.0"),
     "pooch": ("pooch", "1.8"),
+    "scipy": ("scipy", "1.14"),
+    "sklearn": ("scikit-learn", "1.5"),
+    "torch": ("torch", "2.4"),
     "tqdm": ("tqdm", "4.66"),
 }
 MEND = (

@@ -286,9 +286,7 @@ class Exercise:
             if run.outcome == "unfit":
                 trouble = Verdict(run.value.kind, run.value.title, f"On probe {number}: {run.value}")
             elif run.outcome == "ellipsis":
-                trouble = Verdict(
-                    "wrong_type", "a `...` came back", f"On probe {number}, a `...` is still to replace."
-                )
+                trouble = Verdict("wrong_type", "a `...` came back", f"On probe {number}, a `...` is still to replace.")
             else:
                 trouble = self._wrong_shape(number, run.value, reference)
             if trouble:
@@ -299,9 +297,7 @@ class Exercise:
                 return Verdict("correct", self.name, self.praise)
             for known in self.misconceptions:
                 if self._same(answers, self._results_of(known.function)):
-                    return Verdict(
-                        "misconception", "a well-known slip", known.message, misconception=known.name
-                    )
+                    return Verdict("misconception", "a well-known slip", known.message, misconception=known.name)
             trouble = trouble or self._not_finite(answers, wanted) or self._first_difference(answers, wanted)
         return trouble
 
@@ -397,9 +393,7 @@ class _Unfit(Exception):
 class _Run:
     """What happened when a function was called on one probe."""
 
-    outcome: (
-        str  # returned (value: arrays), ellipsis, unfit (value: _Unfit), raised (value: exception), too_slow
-    )
+    outcome: str  # returned (value: arrays), ellipsis, unfit (value: _Unfit), raised (value: exception), too_slow
     value: object = None
     words: str = ""
     printed: str = ""
@@ -419,9 +413,7 @@ def _run(function, probe, convert, deadline):
             done.append(("unfit", unfit, ""))
         except _TimeIsUp:
             done.append(("too_slow", None, ""))
-        except (
-            BaseException
-        ) as error:  # SystemExit and the like belong to the reader's function, not to the kernel
+        except BaseException as error:  # SystemExit and the like belong to the reader's function, not to the kernel
             done.append(("raised", error, _exception_words(error)))
         finally:
             sys.settrace(None)

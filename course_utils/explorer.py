@@ -52,7 +52,7 @@ LIVE_DENSITY = 1.25
 _MAX_CORNERS = 64
 
 _LIVE_CSS = f"""<style>
-.course-explorer {{ --jp-widgets-font-size: 15px; }}
+.course-explorer {{ --jp-widgets-font-size: 15px; font-size: 15px; }}
 .course-explorer strong {{ font-size: 17px; }}
 .course-explorer .widget-readout {{ min-width: 6ch; }}
 .course-explorer p {{ margin: 4px 0; font-size: 15px; line-height: 1.4; }}
@@ -108,13 +108,10 @@ class Slider:
             check_scalar(f"{key} of slider {self.name!r}", getattr(self, key), positive=key == "step")
         if self.minimum >= self.maximum:
             raise ValueError(
-                f"minimum of slider {self.name!r} must be below its maximum; "
-                f"got {self.minimum} and {self.maximum}"
+                f"minimum of slider {self.name!r} must be below its maximum; got {self.minimum} and {self.maximum}"
             )
         if self.log and self.minimum <= 0:
-            raise ValueError(
-                f"minimum of the logarithmic slider {self.name!r} must be positive; got {self.minimum}"
-            )
+            raise ValueError(f"minimum of the logarithmic slider {self.name!r} must be positive; got {self.minimum}")
         value = self.check(self.value)
         if not self.log and not math.isclose(value, self._snap(value), abs_tol=1e-9 * self.step):
             raise ValueError(
@@ -163,9 +160,7 @@ class Slider:
             "style": {"description_width": label_width},
         }
         if self._whole:
-            return ipywidgets.IntSlider(
-                self.value, min=self.minimum, max=self.maximum, step=self.step, **common
-            )
+            return ipywidgets.IntSlider(self.value, min=self.minimum, max=self.maximum, step=self.step, **common)
         if self.log:
             low, high = math.log10(self.minimum), math.log10(self.maximum)
             return ipywidgets.FloatLogSlider(
@@ -348,7 +343,9 @@ class Toggle:
         """Return the ipywidgets check box."""
         import ipywidgets
 
-        return ipywidgets.Checkbox(self.value, description=self.caption, indent=False, layout=layout)
+        return ipywidgets.Checkbox(
+            self.value, description=self.caption, layout=layout, style={"description_width": label_width}
+        )
 
     def from_widget(self, value: Any) -> bool:
         """Return what ``draw`` receives for a value sent by the widget."""
@@ -719,31 +716,27 @@ class _LiveView:
         self._pending: asyncio.TimerHandle | None = None
         self._first_request = self._last_request = 0.0
         self._ignore_moves = False
-        width = round(explorer._size[0] * CSS_DPI)
-        columns = max(len(c.caption) for c in explorer.controls) + 2
-        label_width = f"{columns}ch"
-        self._inputs = {
-            control.name: control.widget(
-                ipywidgets.Layout(width=f"calc({columns}ch + 260px)", max_width="100%"), label_width
-            )
-            for control in explorer.controls
-        }
-        self._reset = ipywidgets.Button(
-            description="Reset", tooltip="Return every control to its starting value"
-        )
+        # A letter is about 0.56 em wide; two controls share a line where both their labels fit.
+        label = 0.56 * max(len(control.caption) for control in explorer.controls) + 0.5
+        line = ipywidgets.Layout(width="auto", margin="2px 0")
+        self._inputs = {control.name: control.widget(line, f"{label:.1f}em") for control in explorer.controls}
         self._head = ipywidgets.HTML(f"{_LIVE_CSS}<strong>{html.escape(explorer.title)}</strong>")
+        self._reset = ipywidgets.Button(description="Reset", tooltip="Return every control to its starting value")
         self._error = ipywidgets.HTML()
         self._picture = ipywidgets.HTML()
-        row = ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="100%", grid_gap="2px 16px")
-        controls = ipywidgets.Box([*self._inputs.values(), self._reset], layout=row)
+        top = ipywidgets.HBox([self._head, self._reset], layout=ipywidgets.Layout(justify_content="space-between"))
+        columns = f"repeat(auto-fit, minmax(min(100%, calc({label:.1f}em + 220px)), 1fr))"
+        controls = ipywidgets.GridBox(
+            [*self._inputs.values()],
+            layout=ipywidgets.Layout(grid_template_columns=columns, grid_gap="0 24px", width="100%"),
+        )
+        width = round(explorer._size[0] * CSS_DPI) + 8
         self._box = ipywidgets.VBox(
-            [self._head, controls, self._error, self._picture],
-            layout=ipywidgets.Layout(width=f"{width + 8}px", max_width="100%"),
+            [top, controls, self._error, self._picture],
+            layout=ipywidgets.Layout(width=f"{width}px", max_width="100%"),
         )
         self._box.add_class("course-explorer")
-        self._widgets = [
-            *self._inputs.values(), self._reset, self._head, self._error, self._picture, controls, self._box
-        ]  # fmt: skip
+        self._widgets = [*self._inputs.values(), *top.children, *self._box.children, self._box]
         self.move_controls()
         for widget in self._inputs.values():
             widget.observe(self._on_move, "value")
@@ -785,9 +778,7 @@ class _LiveView:
             words = f"{explorer.alt} {sentence}"
             image = image_tag(png, words, *(round(inches * CSS_DPI) for inches in explorer._size))
             self._error.value = ""
-            self._picture.value = (
-                f'<div>{image}<p role="status" aria-live="polite">{html.escape(sentence)}</p></div>'
-            )
+            self._picture.value = f'<div>{image}<p role="status" aria-live="polite">{html.escape(sentence)}</p></div>'
 
     def close(self) -> None:
         if self._pending is not None:
@@ -807,8 +798,7 @@ class _LiveView:
         explorer = self._explorer
         with explorer._lock:
             explorer._values = {
-                control.name: control.from_widget(self._inputs[control.name].value)
-                for control in explorer.controls
+                control.name: control.from_widget(self._inputs[control.name].value) for control in explorer.controls
             }
         self._request()
 
@@ -892,9 +882,7 @@ def _check_controls(controls: tuple[Control, ...], draw: Callable[..., str]) -> 
         raise TypeError(f"draw must accept (parts, {', '.join(names)}): {error}") from None
 
 
-def _sweep_points(
-    controls: tuple[Control, ...], random: int, rng: np.random.Generator
-) -> list[dict[str, Any]]:
+def _sweep_points(controls: tuple[Control, ...], random: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     """Return the default, the middle, corners, every end of every control, and random points, once each."""
     defaults = {control.name: control.check(control.value) for control in controls}
     points = [defaults, {control.name: control.middle for control in controls}]
@@ -903,8 +891,7 @@ def _sweep_points(
         corners: Iterable[tuple[Any, ...]] = itertools.product(*(control.ends for control in controls))
     else:
         corners = (
-            tuple(control.ends[rng.integers(len(control.ends))] for control in controls)
-            for _ in range(_MAX_CORNERS)
+            tuple(control.ends[rng.integers(len(control.ends))] for control in controls) for _ in range(_MAX_CORNERS)
         )
     names = [control.name for control in controls]
     points += [dict(zip(names, corner, strict=True)) for corner in corners]
@@ -944,9 +931,7 @@ def _moving_artists(figure: Figure, parts: SimpleNamespace) -> tuple[list[Artist
     from matplotlib.axes import Axes
 
     found = {id(artist): artist for _, artist in _artists(parts)}
-    groups = [
-        _layers(axes) for axes in sorted(figure.axes, key=lambda a: a.get_zorder()) if axes.get_visible()
-    ]
+    groups = [_layers(axes) for axes in sorted(figure.axes, key=lambda a: a.get_zorder()) if axes.get_visible()]
     groups.append(
         sorted(
             (a for a in figure.get_children() if not isinstance(a, Axes) and a is not figure.patch),

@@ -169,9 +169,7 @@ def multivariate_normal_kl(mean_q: Any, covariance_q: Any, mean_p: Any, covarian
         is empty or requires grad, or a covariance is not symmetric positive definite.
     """
     mean_q, covariance_q = _mean_and_covariance("mean_q", mean_q, "covariance_q", covariance_q)
-    mean_p, covariance_p = _mean_and_covariance(
-        "mean_p", mean_p, "covariance_p", covariance_p, size=len(mean_q)
-    )
+    mean_p, covariance_p = _mean_and_covariance("mean_p", mean_p, "covariance_p", covariance_p, size=len(mean_q))
     factor_q, factor_p = np.linalg.cholesky(covariance_q), np.linalg.cholesky(covariance_p)
     # Where p is standard, q has these scales along its own axes. The divergence is then a sum of univariate
     # ones, each of them non-negative, which trace − D − log-determinant is only up to rounding.

@@ -14,10 +14,6 @@ def pytest_configure():
     A hook and not a fixture, because the cells that nbval collects ask for no fixtures.
     """
     runpy.run_path(str(OFFLINE / "sitecustomize.py"))
-    inherited = [
-        Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry
-    ]
-    search = dict.fromkeys(
-        [OFFLINE, ROOT, *inherited]
-    )  # a kernel works in another folder: no relative entries
+    inherited = [Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    search = dict.fromkeys([OFFLINE, ROOT, *inherited])  # a kernel works in another folder: no relative entries
     os.environ["PYTHONPATH"] = os.pathsep.join(map(str, search))

@@ -171,8 +171,7 @@ def is_compared(cell: NotebookNode) -> bool:
     if cell.cell_type != "code" or cell.execution_count is None or "nbval-ignore-output" in tags(cell):
         return False
     return any(
-        output.output_type == "stream"
-        or set(output.get("data", {})) - {"image/png", "image/jpeg", WIDGET_VIEW}
+        output.output_type == "stream" or set(output.get("data", {})) - {"image/png", "image/jpeg", WIDGET_VIEW}
         for output in cell.outputs
     )
 
@@ -184,9 +183,7 @@ def compared_cells(notebook: NotebookNode) -> int:
 
 def claims(notebook: NotebookNode) -> int:
     """Count the claims that are written in the notebook; one in a loop counts once."""
-    return sum(
-        call_name(node) == "claim" for _, cell in code_cells(notebook) for node in ast.walk(parse(cell))
-    )
+    return sum(call_name(node) == "claim" for _, cell in code_cells(notebook) for node in ast.walk(parse(cell)))
 
 
 def explorer_cells(notebook: NotebookNode) -> list[tuple[int, NotebookNode]]:
@@ -210,9 +207,7 @@ def lesson_imports(notebook: NotebookNode) -> list[tuple[str, str]]:
                 found.append((node.module.removeprefix("course_utils.lessons."), "(parts of it)"))
             elif isinstance(node, ast.Import):
                 named = [alias for alias in node.names if alias.name.startswith("course_utils.lessons")]
-                found.extend(
-                    (alias.name.removeprefix("course_utils.lessons."), alias.asname or "") for alias in named
-                )
+                found.extend((alias.name.removeprefix("course_utils.lessons."), alias.asname or "") for alias in named)
     return found
 
 
@@ -265,14 +260,10 @@ def size(notebook: NotebookNode, path: Path) -> list[str]:
     found = []
     stored = len(nbformat.writes(notebook, version=nbformat.NO_CONVERT).encode())
     if stored > MAX_NOTEBOOK_BYTES:
-        found.append(
-            f"the notebook takes {stored / 2**20:.1f} MB, more than {MAX_NOTEBOOK_BYTES / 2**20:g} MB"
-        )
+        found.append(f"the notebook takes {stored / 2**20:.1f} MB, more than {MAX_NOTEBOOK_BYTES / 2**20:g} MB")
     for index, cell in code_cells(notebook):
         lines = sum(len(output.get("text", "").splitlines()) for output in cell.outputs)
-        lines += sum(
-            len(output.get("data", {}).get("text/plain", "").splitlines()) for output in cell.outputs
-        )
+        lines += sum(len(output.get("data", {}).get("text/plain", "").splitlines()) for output in cell.outputs)
         if lines > MAX_OUTPUT_LINES:
             found.append(f"{describe(index, cell)} prints {lines} lines, more than {MAX_OUTPUT_LINES}")
     return found
@@ -317,11 +308,7 @@ def compared(notebook: NotebookNode, path: Path) -> list[str]:
         if cell.source.rstrip().endswith(";"):
             found.append(f"{name} ends with ';', which hides nothing from nbval: end with an assignment")
         called = {call_name(node) for node in run_at_once(tree)} & SHOWING
-        if (
-            tree.body
-            and isinstance(tree.body[-1], ast.Expr)
-            and not isinstance(tree.body[-1].value, ast.Call)
-        ):
+        if tree.body and isinstance(tree.body[-1], ast.Expr) and not isinstance(tree.body[-1].value, ast.Call):
             called.add("its last line")
         if called and not any(output.get("text") or output.get("data") for output in cell.outputs):
             found.append(f"{name} shows something ({', '.join(sorted(called))}), but no output is stored")
@@ -353,14 +340,10 @@ def figures(notebook: NotebookNode, path: Path) -> list[str]:
             if "image/png" not in data and not pictures.alts:
                 continue
             if "image/png" in data and not pictures.alts:
-                found.append(
-                    f"{name} stores a picture without <img alt=…>: show figures with show(figure, alt)"
-                )
+                found.append(f"{name} stores a picture without <img alt=…>: show figures with show(figure, alt)")
             for alt in pictures.alts:
                 if len(alt) < MIN_ALT:
-                    found.append(
-                        f"{name} has the alternative text {alt!r}: say in a sentence what one should see"
-                    )
+                    found.append(f"{name} has the alternative text {alt!r}: say in a sentence what one should see")
                 elif alt in seen:
                     found.append(f"{name} has the same alternative text as cell {seen[alt]}")
                 seen.setdefault(alt, index)
@@ -406,9 +389,7 @@ def plain_python(notebook: NotebookNode, path: Path) -> list[str]:
         try:
             ast.parse(cell.source)
         except SyntaxError as error:
-            found.append(
-                f"{describe(index, cell)} is not plain Python: {error.msg} in its line {error.lineno}"
-            )
+            found.append(f"{describe(index, cell)} is not plain Python: {error.msg} in its line {error.lineno}")
     return found
 
 
@@ -422,9 +403,7 @@ def cell_lengths(notebook: NotebookNode, path: Path) -> list[str]:
         if length > MAX_LINES
     ]
     if lengths and statistics.median(lengths.values()) > MAX_MEDIAN:
-        found.append(
-            f"the median code cell has {statistics.median(lengths.values()):g} lines, more than {MAX_MEDIAN}"
-        )
+        found.append(f"the median code cell has {statistics.median(lengths.values()):g} lines, more than {MAX_MEDIAN}")
     return found
 
 
@@ -456,9 +435,7 @@ def prose_between(notebook: NotebookNode, path: Path) -> list[str]:
         if "notes" in tags(cell):
             continue
         if cell.cell_type == "code" and before == "code" and not _only_shows(parse(cell)):
-            found.append(
-                f"{describe(index, cell)} follows another code cell, and does more than show its result"
-            )
+            found.append(f"{describe(index, cell)} follows another code cell, and does more than show its result")
         before = cell.cell_type
     return found
 
@@ -479,15 +456,9 @@ def no_interact(notebook: NotebookNode, path: Path) -> list[str]:
     found = []
     for index, cell in code_cells(notebook):
         for node in ast.walk(parse(cell)):
-            named = (
-                {alias.name for alias in node.names}
-                if isinstance(node, ast.ImportFrom)
-                else {call_name(node)}
-            )
+            named = {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) else {call_name(node)}
             if used := named & banned:
-                found.append(
-                    f"{describe(index, cell)} uses {min(used)}: write an Explorer in the lesson's module"
-                )
+                found.append(f"{describe(index, cell)} uses {min(used)}: write an Explorer in the lesson's module")
                 break
     return found
 
@@ -524,13 +495,9 @@ def heading_order(notebook: NotebookNode, path: Path) -> list[str]:
     level = 0
     for heading in all_headings:
         if heading.level > level + 1:
-            found.append(
-                f"cell {heading.cell}: '{heading.text}' has level {heading.level} after level {level}"
-            )
+            found.append(f"cell {heading.cell}: '{heading.text}' has level {heading.level} after level {level}")
         level = heading.level
-    found += _numbering(
-        [h.text for h in all_headings if h.level == 2 and h.text[0].isdigit()], number, "section", ""
-    )
+    found += _numbering([h.text for h in all_headings if h.level == 2 and h.text[0].isdigit()], number, "section", "")
     exercises = [h.text for h in all_headings if h.text.startswith("Exercise ")]
     found += _numbering(exercises, number, "exercise", "Exercise ")
     if not any(heading.level == 2 and heading.text[0].isdigit() for heading in all_headings):
@@ -571,9 +538,7 @@ def _unresolved(target: str, cell: NotebookNode, notebook: NotebookNode, path: P
         return ""
     if target.startswith("attachment:"):
         return (
-            ""
-            if target.removeprefix("attachment:") in cell.get("attachments", {})
-            else "there is no such attachment"
+            "" if target.removeprefix("attachment:") in cell.get("attachments", {}) else "there is no such attachment"
         )
     file, _, anchor = unquote(target).partition("#")
     if not file:
@@ -631,9 +596,7 @@ def _opening(notebook: NotebookNode) -> str:
 
 
 def _has_early_picture(notebook: NotebookNode) -> bool:
-    numbered = (
-        heading.cell for heading in headings(notebook) if heading.level == 2 and heading.text[0].isdigit()
-    )
+    numbered = (heading.cell for heading in headings(notebook) if heading.level == 2 and heading.text[0].isdigit())
     early = notebook.cells[: next(numbered, 0)]
     drawn = any("image/png" in output.get("data", {}) for cell in early for output in cell.get("outputs", []))
     return drawn or any(re.search(r"!\[|<img", cell.source) for cell in early if cell.cell_type == "markdown")
@@ -682,15 +645,11 @@ def exercises(notebook: NotebookNode, path: Path) -> list[str]:
         name = describe(index, cell)
         function, check = _starter(parse(cell))
         if function is None:
-            found.append(
-                f"{name} must hold one function with a docstring and a body `...`, then `lesson.….check(…)`"
-            )
+            found.append(f"{name} must hold one function with a docstring and a body `...`, then `lesson.….check(…)`")
             continue
         seen[function.name] += 1
         belonging.update(range(index - 1, index + 3))
-        neighbours = [
-            notebook.cells[i] if 0 <= i < len(notebook.cells) else None for i in range(index - 1, index + 4)
-        ]
+        neighbours = [notebook.cells[i] if 0 <= i < len(notebook.cells) else None for i in range(index - 1, index + 4)]
         words, _, heading, solution, after = neighbours
         found += [f"{name}: {trouble}" for trouble in _task(words, function)]
         if not verdict(cell).startswith("○ Not attempted yet"):
@@ -698,26 +657,16 @@ def exercises(notebook: NotebookNode, path: Path) -> list[str]:
         found += [f"{name}: {trouble}" for trouble in _solution(heading, solution, function, check)]
         closing = re.match(r"(#{1,4}) ", after.source) if after and after.cell_type == "markdown" else None
         if after is not None and not closing:
-            found.append(
-                f"{name}: the cell after its solution must start with a heading, or JupyterLab folds it away"
-            )
-    found += [
-        f"two exercises ask for the function {function}" for function, count in seen.items() if count > 1
-    ]
+            found.append(f"{name}: the cell after its solution must start with a heading, or JupyterLab folds it away")
+    found += [f"two exercises ask for the function {function}" for function, count in seen.items() if count > 1]
     for index, cell in enumerate(notebook.cells):
         if index in belonging:
             continue
         stray = tags(cell) & {"exercise", "solution"}
         if stray and not (cell.cell_type == "code" and "exercise" in stray):
             found.append(f"{describe(index, cell)} is tagged {min(stray)}, but belongs to no exercise")
-        if (
-            not stray
-            and cell.cell_type == "code"
-            and any(call_name(node) == "check" for node in ast.walk(parse(cell)))
-        ):
-            found.append(
-                f"{describe(index, cell)} calls a check, but is tagged neither exercise nor solution"
-            )
+        if not stray and cell.cell_type == "code" and any(call_name(node) == "check" for node in ast.walk(parse(cell))):
+            found.append(f"{describe(index, cell)} calls a check, but is tagged neither exercise nor solution")
     return found
 
 
@@ -773,14 +722,10 @@ def independence(notebook: NotebookNode, path: Path) -> list[str]:
     answers = [(i, cell) for i, cell in code_cells(notebook) if tags(cell) & {"exercise", "solution"}]
     others = [(i, cell) for i, cell in code_cells(notebook) if not tags(cell) & {"exercise", "solution"}]
     elsewhere = {name for _, cell in others for name in _imported(parse(cell))}
-    defined = {
-        name for _, cell in answers for name in _bound(parse(cell)) - (_imported(parse(cell)) & elsewhere)
-    }
+    defined = {name for _, cell in answers for name in _bound(parse(cell)) - (_imported(parse(cell)) & elsewhere)}
     found = []
     for index, cell in others:
-        loaded = {
-            n.id for n in ast.walk(parse(cell)) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
-        }
+        loaded = {n.id for n in ast.walk(parse(cell)) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
         if used := loaded & defined:
             found.append(f"{describe(index, cell)} uses {', '.join(sorted(used))}, which a student defines")
     return found
@@ -812,18 +757,12 @@ def exercises_declared(notebook: NotebookNode, path: Path) -> list[str]:
         exercise = getattr(module, attribute, None)
         used.add(function.name)
         if exercise is None or declared.get(function.name) is not exercise:
-            found.append(
-                f"{describe(index, cell)} checks lesson.{attribute}; EXERCISES has none of that name"
-            )
+            found.append(f"{describe(index, cell)} checks lesson.{attribute}; EXERCISES has none of that name")
         elif attribute != function.name:  # the checker tells the reader to type lesson.<name>.hint()
             found.append(f"{describe(index, cell)} checks lesson.{attribute}, not lesson.{function.name}")
         elif [argument.arg for argument in function.args.args] != list(exercise.arguments):
-            found.append(
-                f"{describe(index, cell)} takes other arguments than ({', '.join(exercise.arguments)})"
-            )
-    return found + [
-        f"EXERCISES holds {name}, which no cell asks for" for name in sorted(set(declared) - used)
-    ]
+            found.append(f"{describe(index, cell)} takes other arguments than ({', '.join(exercise.arguments)})")
+    return found + [f"EXERCISES holds {name}, which no cell asks for" for name in sorted(set(declared) - used)]
 
 
 @rule
@@ -855,9 +794,7 @@ def explorers_declared(notebook: NotebookNode, path: Path) -> list[str]:
     found, shown = [], set()
     for index, cell in code_cells(notebook):
         named = {n.attr for n in ast.walk(parse(cell)) if isinstance(n, ast.Attribute)}
-        named |= {
-            n.value for n in ast.walk(parse(cell)) if isinstance(n, ast.Constant) and isinstance(n.value, str)
-        }
+        named |= {n.value for n in ast.walk(parse(cell)) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
         here = {key for key, build in declared.items() if {key, getattr(build, "__name__", key)} & named}
         if "explorer" in tags(cell):
             shown |= here
@@ -865,9 +802,7 @@ def explorers_declared(notebook: NotebookNode, path: Path) -> list[str]:
                 found.append(f"{describe(index, cell)} is tagged explorer, but shows none of EXPLORERS")
         elif here and any(isinstance(n, ast.Name) and n.id == "lesson" for n in ast.walk(parse(cell))):
             found.append(f"{describe(index, cell)} shows the explorer {min(here)} without the tag")
-    return found + [
-        f"EXPLORERS holds {key}, which the notebook does not show" for key in sorted(set(declared) - shown)
-    ]
+    return found + [f"EXPLORERS holds {key}, which the notebook does not show" for key in sorted(set(declared) - shown)]
 
 
 @rule
@@ -875,27 +810,17 @@ def minimums(notebook: NotebookNode, path: Path) -> list[str]:
     """Every lesson has enough to check, to move and to do."""
     module = lesson_module(notebook)
     first = lesson_number(path) == 0
-    wanted = (
-        {"claims": 1, "explorers": 1, "exercises": 1}
-        if first
-        else {"claims": 6, "explorers": 2, "exercises": 4}
-    )
+    wanted = {"claims": 1, "explorers": 1, "exercises": 1} if first else {"claims": 6, "explorers": 2, "exercises": 4}
     counted = {
         "claims": claims(notebook),
         "explorers": len(explorer_cells(notebook)),
         "exercises": len(starters(notebook)),
     }
-    found = [
-        f"{counted[kind]} {kind}, fewer than {least}"
-        for kind, least in wanted.items()
-        if counted[kind] < least
-    ]
+    found = [f"{counted[kind]} {kind}, fewer than {least}" for kind, least in wanted.items() if counted[kind] < least]
     for exercise in getattr(module, "EXERCISES", ()):
         known = len(exercise.misconceptions)
         if known < MIN_MISCONCEPTIONS:
-            found.append(
-                f"the exercise {exercise.name} knows {known} misconceptions, fewer than {MIN_MISCONCEPTIONS}"
-            )
+            found.append(f"the exercise {exercise.name} knows {known} misconceptions, fewer than {MIN_MISCONCEPTIONS}")
     return found
 
 

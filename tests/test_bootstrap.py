@@ -292,9 +292,7 @@ note: This error originates from a subprocess, and is likely not a problem with 
         ("", "no message"),
     ],
 )
-def test_each_failure_of_pip_has_its_sentence_and_names_the_log(
-    checkout, bootstrap, capsys, output, expected
-):
+def test_each_failure_of_pip_has_its_sentence_and_names_the_log(checkout, bootstrap, capsys, output, expected):
     bootstrap.make_environment()
     checkout.pip_will(output, status=1)
     assert bootstrap.main(["lab", "--quiet"]) == 1

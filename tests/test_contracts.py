@@ -56,9 +56,7 @@ def exercise(number, name):
 def explorer(name):
     return [
         text(f"Predict, then move: what does the slider of the {name} do?"),
-        code(
-            f'lesson.EXPLORERS["{name}"]()', picture(f"the {name}, and what moves in it"), tags=["explorer"]
-        ),
+        code(f'lesson.EXPLORERS["{name}"]()', picture(f"the {name}, and what moves in it"), tags=["explorer"]),
         text("It follows the data."),
     ]
 
@@ -114,9 +112,7 @@ def good_lesson():
 def module(monkeypatch):
     """The lesson's module, as the good notebook needs it."""
     names = ("mean_of", "sum_of", "median_of", "range_of")
-    declared = [
-        SimpleNamespace(name=name, arguments=("x",), misconceptions=("a", "b", "c")) for name in names
-    ]
+    declared = [SimpleNamespace(name=name, arguments=("x",), misconceptions=("a", "b", "c")) for name in names]
     module = ModuleType("course_utils.lessons.small")
     vars(module).update(zip(names, declared, strict=True))
     module.EXERCISES = tuple(declared)
@@ -214,9 +210,7 @@ def raw_cell(notebook, module):
 
 @breaks("size", "more than 4 MB")
 def huge_picture(notebook, module):
-    notebook.cells[2].outputs = [
-        shown("Figure: huge", **{"image/png": "A" * (contracts.MAX_NOTEBOOK_BYTES + 1)})
-    ]
+    notebook.cells[2].outputs = [shown("Figure: huge", **{"image/png": "A" * (contracts.MAX_NOTEBOOK_BYTES + 1)})]
 
 
 @breaks("size", "prints 41 lines")
@@ -313,9 +307,7 @@ def repeated_alt(notebook, module):
 
 @breaks("figures", "plain text is '<Figure size")
 def plain_text_of_matplotlib(notebook, module):
-    notebook.cells[find(notebook, "show(")].outputs[0].data["text/plain"] = (
-        "<Figure size 640x480 with 1 Axes>"
-    )
+    notebook.cells[find(notebook, "show(")].outputs[0].data["text/plain"] = "<Figure size 640x480 with 1 Axes>"
 
 
 @breaks("figures", "shows a picture with the alternative text ''")
@@ -817,14 +809,10 @@ def test_code_and_mathematics_are_not_prose(course):
 
 def test_headings_in_code_are_comments():
     source = "# Title\n\n```python\n# a comment\n```\n\n~~~\n## another\n~~~\n\n## Section ##"
-    found = [
-        (heading.level, heading.text) for heading in contracts.headings(new_notebook(cells=[text(source)]))
-    ]
+    found = [(heading.level, heading.text) for heading in contracts.headings(new_notebook(cells=[text(source)]))]
     assert found == [(1, "Title"), (2, "Section")]
 
 
 def test_an_anchor_may_be_percent_encoded(course):
-    notebook = new_notebook(
-        cells=[text("## Exercise 1.1 · Größe\n\n[up](#Exercise-1.1-%C2%B7-Gr%C3%B6%C3%9Fe)")]
-    )
+    notebook = new_notebook(cells=[text("## Exercise 1.1 · Größe\n\n[up](#Exercise-1.1-%C2%B7-Gr%C3%B6%C3%9Fe)")])
     assert contracts.links(notebook, course) == []

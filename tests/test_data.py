@@ -249,18 +249,14 @@ def test_downloads_are_readable_by_those_whom_the_umask_allows(small, serve, mon
     assert (small.cache / NAMES[0]).stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda content: content[:10], lambda content: b"", lambda content: content + b"x"]
-)
+@pytest.mark.parametrize("damage", [lambda content: content[:10], lambda content: b"", lambda content: content + b"x"])
 def test_a_damaged_file_in_the_cache_is_reported_and_replaced(small, serve, monkeypatch, damage):
     mirror = serve(small.files)
     monkeypatch.setattr(data, "_MNIST_MIRRORS", (mirror.url,))
     put(small.cache, {**small.files, NAMES[1]: damage(small.files[NAMES[1]])})
     with pytest.raises(FileNotFoundError) as caught:
         data.mnist("test")
-    assert f"{NAMES[1]} is damaged: {small.cache / NAMES[1]}. Call mnist('test', download=True)" in str(
-        caught.value
-    )
+    assert f"{NAMES[1]} is damaged: {small.cache / NAMES[1]}. Call mnist('test', download=True)" in str(caught.value)
     assert_is_small_mnist(data.mnist("test", download=True), small)
     assert contents(small.cache) == small.files
     assert mirror.requests == [NAMES[1]]
@@ -285,9 +281,7 @@ def test_a_damaged_file_in_the_users_folder_is_reported_and_left_alone(small, se
 def test_a_users_folder_that_does_not_exist_is_reported(small, tmp_path, monkeypatch):
     put(small.cache, small.files)
     monkeypatch.setenv(data.DATA_VARIABLE, str(tmp_path / "nowhere"))
-    with pytest.raises(
-        FileNotFoundError, match=f"{data.DATA_VARIABLE} names .*nowhere, which is not a folder"
-    ):
+    with pytest.raises(FileNotFoundError, match=f"{data.DATA_VARIABLE} names .*nowhere, which is not a folder"):
         data.mnist("test")
 
 
@@ -370,8 +364,7 @@ def test_downloads_that_race_all_succeed_and_leave_whole_files(small, serve, mon
     monkeypatch.setattr(data, "_download", together)
     results = []
     threads = [
-        threading.Thread(target=lambda: results.append(data.mnist("test", download=True)))
-        for _ in range(runners)
+        threading.Thread(target=lambda: results.append(data.mnist("test", download=True))) for _ in range(runners)
     ]
     for thread in threads:
         thread.start()

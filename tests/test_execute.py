@@ -40,9 +40,7 @@ def executed(tmp_path_factory):
         "print('one')\nprint('two')", "x = 3", EXPLORER, "import os\nsorted(os.listdir())", "print()", "x"
     )
     notebook.cells.insert(0, new_markdown_cell("words", metadata={"tags": ["notes"], "editable": True}))
-    notebook.cells[1].metadata = nbformat.from_dict(
-        {"execution": {"iopub.execute_input": "then"}, "scrolled": True}
-    )
+    notebook.cells[1].metadata = nbformat.from_dict({"execution": {"iopub.execute_input": "then"}, "scrolled": True})
     notebook.cells[1].execution_count = 17
     notebook.metadata = nbformat.from_dict({"kernelspec": {"name": "someone's"}, "widgets": {"state": {}}})
     path = store(notebook, tmp_path_factory.mktemp("lesson") / "01_small.ipynb")

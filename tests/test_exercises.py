@@ -92,9 +92,7 @@ def test_right_answers_in_unusual_spellings(exercise, answer):
 
 
 def test_misconceptions_get_their_own_words(exercise):
-    verdict = exercise.examine(
-        lambda data: (np.mean(data), np.sum((data - np.mean(data)) ** 2) / (len(data) - 1))
-    )
+    verdict = exercise.examine(lambda data: (np.mean(data), np.sum((data - np.mean(data)) ** 2) / (len(data) - 1)))
     assert (verdict.kind, verdict.misconception, verdict.detail) == (
         "misconception",
         "ddof",

@@ -72,9 +72,7 @@ def page():
     error = next((text for text in texts if 'role="alert"' in text), "")
     alt = re.search(r'alt="([^"]*)"', picture)
     caption = re.search(r'role="status"[^>]*>([^<]*)<', picture)
-    return SimpleNamespace(
-        alt=alt and alt.group(1), caption=caption and caption.group(1), error=error, picture=picture
-    )
+    return SimpleNamespace(alt=alt and alt.group(1), caption=caption and caption.group(1), error=error, picture=picture)
 
 
 # --- Controls ----------------------------------------------------------------------------------------
@@ -138,9 +136,7 @@ def test_logarithmic_slider_moves_in_decades():
 def test_controls_describe_themselves_with_symbol_name_and_unit():
     assert mean_slider().caption == "mean μ (min)"
     assert mean_slider().describe(0.5) == "mean μ = 0.5 min"
-    assert Choice("family", "family", ["Gaussian", "Laplace"], "Laplace").describe("Gaussian") == (
-        "family = Gaussian"
-    )
+    assert Choice("family", "family", ["Gaussian", "Laplace"], "Laplace").describe("Gaussian") == ("family = Gaussian")
     assert Toggle("truth", "show the truth", False).describe(True) == "show the truth: on"
 
 
@@ -567,9 +563,7 @@ def test_picture_and_sweep_need_no_widgets(monkeypatch):
 def test_controls_are_labelled_and_reset_returns_to_the_defaults():
     explorer = make(draw_three, controls=THREE)
     explorer._repr_mimebundle_()
-    (slider,), (choice,), (box,) = map(
-        widgets, (ipywidgets.FloatSlider, ipywidgets.Dropdown, ipywidgets.Checkbox)
-    )
+    (slider,), (choice,), (box,) = map(widgets, (ipywidgets.FloatSlider, ipywidgets.Dropdown, ipywidgets.Checkbox))
     assert (slider.description, choice.description, box.description) == (
         "mean μ (min)", "family", "show the truth"
     )  # fmt: skip
@@ -869,9 +863,7 @@ def test_a_burst_through_a_kernel_draws_the_last_value_and_skips_stale_ones(kern
     messages = run_cell(kernel, KERNEL_CELL)
     opened = [message["content"] for message in messages if message["msg_type"] == "comm_open"]
     slider = next(
-        content["comm_id"]
-        for content in opened
-        if content["data"]["state"].get("_model_name") == "IntSliderModel"
+        content["comm_id"] for content in opened if content["data"]["state"].get("_model_name") == "IntSliderModel"
     )
     (result,) = (message for message in messages if message["msg_type"] == "execute_result")
     assert "application/vnd.jupyter.widget-view+json" in result["content"]["data"]

@@ -72,12 +72,8 @@ def test_normal_log_prob_stays_exact_far_out():
 
 def test_normal_entropy_is_that_of_torch_and_of_quadrature():
     scale = np.array([1e-3, 0.5, 1.0, 40.0])
-    np.testing.assert_allclose(
-        normal_entropy(scale), Normal(0.0, torch.tensor(scale)).entropy().numpy(), rtol=1e-13
-    )
-    entropy, _ = integrate.quad(
-        lambda x: -np.exp(normal_log_prob(x, 2, 0.5)) * normal_log_prob(x, 2, 0.5), -5, 9
-    )
+    np.testing.assert_allclose(normal_entropy(scale), Normal(0.0, torch.tensor(scale)).entropy().numpy(), rtol=1e-13)
+    entropy, _ = integrate.quad(lambda x: -np.exp(normal_log_prob(x, 2, 0.5)) * normal_log_prob(x, 2, 0.5), -5, 9)
     assert entropy == pytest.approx(normal_entropy(0.5), abs=1e-9)
     assert normal_entropy(1 / math.sqrt(2 * math.pi * math.e)) == pytest.approx(0, abs=1e-15)
 
@@ -155,9 +151,7 @@ def test_multivariate_normal_log_prob_is_that_of_torch_and_scipy(size, seed):
     x = mean + np.random.default_rng(seed + 1).normal(size=(20, size))
     ours = multivariate_normal_log_prob(x, mean, covariance)
     assert ours.shape == (20,)
-    np.testing.assert_allclose(
-        ours, torch_gaussian(mean, covariance).log_prob(torch.tensor(x)).numpy(), rtol=1e-9
-    )
+    np.testing.assert_allclose(ours, torch_gaussian(mean, covariance).log_prob(torch.tensor(x)).numpy(), rtol=1e-9)
     reference = stats.multivariate_normal(mean, covariance).logpdf(x)
     np.testing.assert_allclose(ours, reference, rtol=1e-9, atol=1e-9)
 
@@ -180,9 +174,7 @@ def test_multivariate_normal_with_diagonal_covariance_is_a_product_of_univariate
     assert multivariate_normal_log_prob(x, mean, covariance) == pytest.approx(
         normal_log_prob(x, mean, scale).sum(), rel=1e-11
     )
-    assert multivariate_normal_entropy(covariance) == pytest.approx(
-        normal_entropy(scale).sum(), rel=1e-11, abs=1e-11
-    )
+    assert multivariate_normal_entropy(covariance) == pytest.approx(normal_entropy(scale).sum(), rel=1e-11, abs=1e-11)
     assert multivariate_normal_kl(mean, covariance, other, other_covariance) == pytest.approx(
         normal_kl(mean, scale, other, other_scale).sum(), rel=1e-11
     )
@@ -204,9 +196,7 @@ def test_one_dimension_is_the_univariate_case():
         multivariate_normal_log_prob(x, [0.2], [[0.25]]), normal_log_prob(x[:, 0], 0.2, 0.5), rtol=1e-14
     )
     assert multivariate_normal_entropy([[0.25]]) == pytest.approx(normal_entropy(0.5), rel=1e-14)
-    assert multivariate_normal_kl([0.2], [[0.25]], [1], [[4]]) == pytest.approx(
-        normal_kl(0.2, 0.5, 1, 2), rel=1e-14
-    )
+    assert multivariate_normal_kl([0.2], [[0.25]], [1], [[4]]) == pytest.approx(normal_kl(0.2, 0.5, 1, 2), rel=1e-14)
     mean, covariance = multivariate_normal_fit([[1.0], [2.0], [6.0]])
     np.testing.assert_allclose(mean, [3.0], rtol=1e-15)
     np.testing.assert_allclose(covariance, [[14 / 3]], rtol=1e-15)
@@ -283,9 +273,7 @@ def test_multivariate_entropy_and_kl_are_those_of_monte_carlo():
 def test_cross_entropy_is_entropy_plus_kl(size, seed):
     # E_q[log p] has the closed form log p(mean_q) − ½ tr(Σp⁻¹ Σq)
     (mean_q, cov_q), (mean_p, cov_p) = random_gaussian(size, seed), random_gaussian(size, seed + 1)
-    expected_log_p = multivariate_normal_log_prob(mean_q, mean_p, cov_p) - 0.5 * np.trace(
-        np.linalg.solve(cov_p, cov_q)
-    )
+    expected_log_p = multivariate_normal_log_prob(mean_q, mean_p, cov_p) - 0.5 * np.trace(np.linalg.solve(cov_p, cov_q))
     kl = multivariate_normal_kl(mean_q, cov_q, mean_p, cov_p)
     assert multivariate_normal_entropy(cov_q) + kl == pytest.approx(-expected_log_p, rel=1e-8)
 

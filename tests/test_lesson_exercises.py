@@ -14,9 +14,7 @@ EXERCISES = {
     for info in pkgutil.iter_modules(course_utils.lessons.__path__)
     for exercise in importlib.import_module(f"course_utils.lessons.{info.name}").EXERCISES
 }
-MISCONCEPTIONS = [
-    (name, slip.name) for name, exercise in EXERCISES.items() for slip in exercise.misconceptions
-]
+MISCONCEPTIONS = [(name, slip.name) for name, exercise in EXERCISES.items() for slip in exercise.misconceptions]
 SPELLINGS = [(name, spelling) for name, exercise in EXERCISES.items() for spelling in exercise.spellings]
 
 
@@ -68,9 +66,7 @@ def test_declarations_are_complete(name):
     assert len(exercise.hints) >= 2
     assert exercise.spellings
     assert all(len(probe) == len(exercise.arguments) for probe in exercise.probes)
-    assert all(
-        np.isfinite(part).all() for answer in exercise._results_of(exercise.reference) for part in answer
-    )
+    assert all(np.isfinite(part).all() for answer in exercise._results_of(exercise.reference) for part in answer)
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, indirect=True)

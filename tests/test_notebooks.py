@@ -49,9 +49,7 @@ def test_strict_nbval_compares_something(path, record_property):
     record_property("cells compared by strict nbval", compared)
     print(f"{path.name}: strict nbval compares {compared} of {showing} cells with output")
     ignored = sum(
-        "nbval-ignore-output" in contracts.tags(cell)
-        for _, cell in contracts.code_cells(notebook)
-        if cell.outputs
+        "nbval-ignore-output" in contracts.tags(cell) for _, cell in contracts.code_cells(notebook) if cell.outputs
     )
     assert compared > 0
     assert compared == showing - ignored
@@ -78,9 +76,7 @@ def test_every_explorer_of_the_lesson_survives_a_sweep(path):
 
 @every_notebook
 def test_the_readme_leads_to_it(path):
-    assert re.search(
-        rf"\]\(notebooks/{re.escape(path.name)}\)", (ROOT / "README.md").read_text(encoding="utf-8")
-    )
+    assert re.search(rf"\]\(notebooks/{re.escape(path.name)}\)", (ROOT / "README.md").read_text(encoding="utf-8"))
 
 
 def test_every_lesson_module_has_its_notebook():

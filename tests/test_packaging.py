@@ -18,9 +18,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 CONSTRAINTS = [
-    line
-    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    if not line.startswith("#")
+    line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines() if not line.startswith("#")
 ]
 PINS = {canonicalize_name(name): version for name, _, version in (row.partition("==") for row in CONSTRAINTS)}
 NAME = PROJECT["project"]["name"]
@@ -93,9 +91,7 @@ def test_conda_installs_the_same_extras_under_the_same_constraints():
 
 
 def test_all_files_mean_the_same_oldest_python():
-    conda_python = next(
-        row.partition("=")[2] for row in ENVIRONMENT["dependencies"] if str(row).startswith("python")
-    )
+    conda_python = next(row.partition("=")[2] for row in ENVIRONMENT["dependencies"] if str(row).startswith("python"))
     assert PROJECT["project"]["requires-python"] == f">={conda_python}"
     assert PROJECT["tool"]["ruff"]["target-version"] == "py" + conda_python.replace(".", "")
     bootstrap = (ROOT / "tools" / "bootstrap.py").read_text(encoding="utf-8")

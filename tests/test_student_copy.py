@@ -74,9 +74,7 @@ def run_student(built, monkeypatch):
         notebook.cells.append(where)
         run(notebook, student / "notebooks", path=[student])
         assert Path(where.outputs[0].text.strip()).is_relative_to(student)
-        assert not [
-            o for _, cell in contracts.code_cells(notebook) for o in cell.outputs if o.get("name") == "stderr"
-        ]
+        assert not [o for _, cell in contracts.code_cells(notebook) for o in cell.outputs if o.get("name") == "stderr"]
         return notebook
 
     return run_it
@@ -217,11 +215,7 @@ def root(tmp_path):
 
 
 def tree(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def test_solutions_go_verdicts_are_cleared_and_nothing_stays_folded():

@@ -29,9 +29,7 @@ def displayed(monkeypatch):
 
     shell = InteractiveShell.instance()
     outputs = []
-    monkeypatch.setattr(
-        shell.display_pub, "publish", lambda data, metadata=None, **_: outputs.append((data, metadata))
-    )
+    monkeypatch.setattr(shell.display_pub, "publish", lambda data, metadata=None, **_: outputs.append((data, metadata)))
     assert IPython.get_ipython() is shell
     yield outputs
     InteractiveShell.clear_instance()
@@ -86,9 +84,7 @@ def test_use_style_sets_the_defaults_of_new_figures():
         assert not matplotlib.rcParams["axes.spines.top"]
 
 
-@pytest.mark.parametrize(
-    ("columns", "rows", "shape"), [(1, 1, None), (2, 1, (2,)), (1, 3, (3,)), (3, 2, (2, 3))]
-)
+@pytest.mark.parametrize(("columns", "rows", "shape"), [(1, 1, None), (2, 1, (2,)), (1, 3, (3,)), (3, 2, (2, 3))])
 def test_panels_grid(columns, rows, shape):
     figure, axes = panels(columns, rows)
     assert np.shape(axes) == (shape or ())

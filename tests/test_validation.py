@@ -177,9 +177,7 @@ def test_check_array_refuses_nan_and_infinity(value, message):
 
 
 def test_check_array_lets_nan_and_infinity_through_when_allowed():
-    np.testing.assert_array_equal(
-        check_array("x", [1, math.nan, math.inf], finite=False), [1, math.nan, math.inf]
-    )
+    np.testing.assert_array_equal(check_array("x", [1, math.nan, math.inf], finite=False), [1, math.nan, math.inf])
 
 
 @pytest.mark.parametrize(
@@ -357,9 +355,7 @@ def test_check_covariance_accepts_badly_conditioned_but_valid_matrices(matrix):
 
 def test_check_covariance_averages_float32_rounding_away():
     matrix = np.array([[2.0, 1.0], [1.0 + 3e-7, 2.0]])
-    np.testing.assert_allclose(
-        check_covariance("covariance", matrix), [[2, 1 + 1.5e-7], [1 + 1.5e-7, 2]], rtol=1e-15
-    )
+    np.testing.assert_allclose(check_covariance("covariance", matrix), [[2, 1 + 1.5e-7], [1 + 1.5e-7, 2]], rtol=1e-15)
     factor = torch.linspace(-1, 1, 12, dtype=torch.float32).reshape(3, 4).requires_grad_() ** 2
     returned = check_covariance("covariance", factor @ factor.T + torch.eye(3))
     np.testing.assert_array_equal(returned, returned.T)

@@ -134,9 +134,7 @@ def check_python(version, extra, candidate=newer_python):
     name = candidate()
     if name:
         raise SetupError(sentence + "you also have {0}, so run `make {1} PYTHON={0}`.".format(name, extra))
-    raise SetupError(
-        sentence + "install a newer one, then run, say, `make {0} PYTHON=python3.12`.".format(extra)
-    )
+    raise SetupError(sentence + "install a newer one, then run, say, `make {0} PYTHON=python3.12`.".format(extra))
 
 
 def check_venv_modules(import_module=__import__):
@@ -262,9 +260,7 @@ def install(extra):
     # fonts, which would otherwise print a notice into a reader's first notebook.
     status, output = output_of([python, "-c", "import torch; import matplotlib.font_manager"])
     if status != 0:
-        raise SetupError(
-            "The packages were installed but do not start on this computer: " + last_line(output) + "."
-        )
+        raise SetupError("The packages were installed but do not start on this computer: " + last_line(output) + ".")
     settings = inside("share", "jupyter", "lab", "settings")
     if not os.path.isdir(settings):
         os.makedirs(settings)
@@ -338,11 +334,7 @@ def prepare(extra):
     if reason:
         check_python(sys.version_info, extra)
         check_venv_modules()
-        print(
-            "Making the environment .venv ({0}) with Python {1} ...".format(
-                reason, dotted(sys.version_info[:3])
-            )
-        )
+        print("Making the environment .venv ({0}) with Python {1} ...".format(reason, dotted(sys.version_info[:3])))
         sys.stdout.flush()
         make_environment()
     elif installed(extra):

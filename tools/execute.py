@@ -56,9 +56,7 @@ def read(path: Path) -> NotebookNode:
         raise NotebookError(f"{path}: this is not a notebook that can be read ({reason})") from None
 
 
-def run(
-    notebook: NotebookNode, folder: Path, *, timeout: int = CELL_SECONDS, path: Sequence[Path] = (ROOT,)
-) -> None:
+def run(notebook: NotebookNode, folder: Path, *, timeout: int = CELL_SECONDS, path: Sequence[Path] = (ROOT,)) -> None:
     """Run all cells of `notebook` in a fresh kernel, and store their outputs in it.
 
     Parameters
@@ -109,9 +107,7 @@ def canonical(notebook: NotebookNode) -> NotebookNode:
     notebook.metadata = nbformat.from_dict(METADATA)
     count = 0
     for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict(
-            {key: cell.metadata[key] for key in CELL_METADATA if key in cell.metadata}
-        )
+        cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in CELL_METADATA if key in cell.metadata})
         if cell.cell_type == "code":
             count += 1
             cell.execution_count = count
@@ -191,9 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--check", action="store_true", help="say whether each file is canonical; run and write nothing"
     )
-    parser.add_argument(
-        "--timeout", type=int, default=CELL_SECONDS, help="seconds for one cell (default: %(default)s)"
-    )
+    parser.add_argument("--timeout", type=int, default=CELL_SECONDS, help="seconds for one cell (default: %(default)s)")
     options = parser.parse_args(arguments)
     failed = False
     for path in options.notebooks:

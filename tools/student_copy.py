@@ -54,9 +54,7 @@ class StudentCopyError(Exception):
 
 def student_notebook(notebook: NotebookNode) -> NotebookNode:
     """Return a copy without the cells tagged `solution`, and with the exercises not yet run."""
-    remove = TagRemovePreprocessor(
-        enabled=True, remove_cell_tags={"solution"}, remove_all_outputs_tags={"exercise"}
-    )
+    remove = TagRemovePreprocessor(enabled=True, remove_cell_tags={"solution"}, remove_all_outputs_tags={"exercise"})
     notebook, _ = remove(copy.deepcopy(notebook), {})
     for cell in notebook.cells:
         # A collapsed heading hides all cells down to the next heading; nothing is left that should be hidden.

@@ -47,12 +47,8 @@ def _build_likelihood_surface(figure):
         ylabel="standard deviation σ, minutes",
     )
     (best,) = left.plot([], [], "x", color=palette.truth, markersize=10, markeredgewidth=2.5)
-    (here,) = left.plot(
-        [], [], "o", color=palette.model, markersize=12, markeredgecolor="white", markeredgewidth=2
-    )
-    right.set(
-        title="The Gaussian you chose, on the data", xlabel="waiting, minutes", ylabel="density, per minute"
-    )
+    (here,) = left.plot([], [], "o", color=palette.model, markersize=12, markeredgecolor="white", markeredgewidth=2)
+    right.set(title="The Gaussian you chose, on the data", xlabel="waiting, minutes", ylabel="density, per minute")
     right.set(xlim=(25, 120), ylim=(0, 0.055))
     bars = right.bar(np.arange(32.5, 120, 5), 0, width=5, color=palette.data, alpha=0.45, edgecolor="white")
     (curve,) = right.plot([], [], color=palette.model)
@@ -94,9 +90,7 @@ def likelihood_surface():
         _build_likelihood_surface,
         _draw_likelihood_surface,
         [
-            Slider(
-                "mean", label="mean", symbol="μ", unit="min", minimum=50.0, maximum=95.0, step=0.5, value=80.0
-            ),
+            Slider("mean", label="mean", symbol="μ", unit="min", minimum=50.0, maximum=95.0, step=0.5, value=80.0),
             Slider(
                 "scale",
                 label="std. deviation",
@@ -132,9 +126,7 @@ def _build_prior_strength(figure):
     (modes,) = right.plot([], [], color=palette.model, label="MAP")
     (share,) = right.plot([], [], "o", color=palette.data, markersize=9, markeredgecolor="white")
     (mode,) = right.plot([], [], "o", color=palette.model, markersize=9, markeredgecolor="white")
-    right.set(
-        title="As data arrive, the prior matters less", xlabel="eruptions seen N", ylabel="estimate of θ"
-    )
+    right.set(title="As data arrive, the prior matters less", xlabel="eruptions seen N", ylabel="estimate of θ")
     right.set(xlim=(-4, 276), ylim=(-0.03, 1.03))
     right.legend(loc="lower right")
     return SimpleNamespace(
@@ -183,9 +175,7 @@ def prior_strength():
         _build_prior_strength,
         _draw_prior_strength,
         [
-            Slider(
-                "centre", label="prior's mode", symbol="m", minimum=0.05, maximum=0.95, step=0.05, value=0.3
-            ),
+            Slider("centre", label="prior's mode", symbol="m", minimum=0.05, maximum=0.95, step=0.05, value=0.3),
             Slider(
                 "strength",
                 label="prior's strength",
@@ -217,11 +207,7 @@ def _squares(data, mean, scale):
 
 
 def _log_likelihood_torch(data, mean, scale):
-    return (
-        torch.distributions.Normal(torch.tensor(float(mean)), float(scale))
-        .log_prob(torch.as_tensor(data))
-        .sum()
-    )
+    return torch.distributions.Normal(torch.tensor(float(mean)), float(scale)).log_prob(torch.as_tensor(data)).sum()
 
 
 def _log_likelihood_loop(data, mean, scale):
@@ -252,17 +238,13 @@ gaussian_log_likelihood = Exercise(
     misconceptions=[
         Misconception(
             "half of the log missing",
-            lambda data, mean, scale: (
-                -len(data) * np.log(2 * np.pi * scale**2) - _squares(data, mean, scale) / 2
-            ),
+            lambda data, mean, scale: -len(data) * np.log(2 * np.pi * scale**2) - _squares(data, mean, scale) / 2,
             "The ½ in front of log(2πσ²) is missing: the density holds a square root, 1/√(2πσ²), "
             "and the logarithm of a square root is half a logarithm.",
         ),
         Misconception(
             "half of the square missing",
-            lambda data, mean, scale: (
-                -len(data) / 2 * np.log(2 * np.pi * scale**2) - _squares(data, mean, scale)
-            ),
+            lambda data, mean, scale: -len(data) / 2 * np.log(2 * np.pi * scale**2) - _squares(data, mean, scale),
             "The ½ in front of the squared distance is missing: the exponent is −(x − μ)²/(2σ²).",
         ),
         Misconception(
@@ -305,7 +287,7 @@ gaussian_log_likelihood = Exercise(
     ],
     hints=[
         "Write the logarithm of one density first: two terms, one with log(2πσ²), one with (x − μ)².",
-        "log p(x) = −½ log(2πσ²) − (x − μ)²/(2σ²). The first term does not depend on x, so in the sum it comes N times.",
+        "log p(x) = −½ log(2πσ²) − (x − μ)²/(2σ²). The first term does not depend on x: it comes N times.",
         "np.sum over −0.5 * np.log(2 * np.pi * scale**2) − 0.5 * ((data − mean) / scale)**2.",
     ],
     praise="Every model of this course is trained by a function of this kind.",
@@ -347,9 +329,7 @@ def _correlation(data):
     return mean, covariance / np.outer(scale, scale)
 
 
-_POINTS = np.random.default_rng(7).normal(size=(9, 3)) @ np.array(
-    [[2.0, 0.3, 0.0], [0.0, 1.0, -0.5], [0.0, 0.0, 0.7]]
-)
+_POINTS = np.random.default_rng(7).normal(size=(9, 3)) @ np.array([[2.0, 0.3, 0.0], [0.0, 1.0, -0.5], [0.0, 0.0, 0.7]])
 
 gaussian_mle = Exercise(
     name="gaussian_mle",
@@ -396,7 +376,7 @@ gaussian_mle = Exercise(
         Misconception(
             "a vector of variances",
             lambda data: (data.mean(axis=0), data.var(axis=0)),
-            "These are the D variances; the covariance is a D × D matrix, which also says how coordinates vary together.",
+            "These are the D variances; the covariance is a D × D matrix: it also says how coordinates vary together.",
         ),
         Misconception(
             "correlation",
@@ -428,8 +408,7 @@ beta_bernoulli_map = Exercise(
             (alpha + successes - 1) / ((alpha + successes) + (beta + trials - successes) - 2)
         ),
         "weighted average": lambda successes, trials, alpha, beta: (
-            trials / (trials + alpha + beta - 2) * successes / trials
-            + (alpha - 1) / (trials + alpha + beta - 2)
+            trials / (trials + alpha + beta - 2) * successes / trials + (alpha - 1) / (trials + alpha + beta - 2)
         ),
         "torch": lambda successes, trials, alpha, beta: (
             torch.tensor(successes + alpha - 1.0) / torch.tensor(trials + alpha + beta - 2.0)
@@ -473,9 +452,7 @@ beta_bernoulli_map = Exercise(
         ),
         Misconception(
             "trials for failures",
-            lambda successes, trials, alpha, beta: (
-                (successes + alpha - 1) / (successes + trials + alpha + beta - 2)
-            ),
+            lambda successes, trials, alpha, beta: (successes + alpha - 1) / (successes + trials + alpha + beta - 2),
             "You counted all the trials as failures: there are trials − successes of them.",
         ),
     ],
@@ -632,9 +609,7 @@ ridge_map = Exercise(
         ),
         Misconception(
             "scales for variances",
-            lambda features, targets, noise_scale, prior_scale: _ridge(
-                features, targets, noise_scale / prior_scale
-            ),
+            lambda features, targets, noise_scale, prior_scale: _ridge(features, targets, noise_scale / prior_scale),
             "You divided the scales; the exponents of the Gaussians hold variances: λ = σ²/τ².",
         ),
         Misconception(

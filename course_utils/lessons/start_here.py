@@ -32,9 +32,7 @@ def _build_one_latent(figure):
         xlim=(0.5, 6.5),
     )
     right.set_ylim(30, 112)
-    (drawn,) = right.plot(
-        [], [], "o", color=palette.model, alpha=0.55, markersize=4, label="272 invented ones"
-    )
+    (drawn,) = right.plot([], [], "o", color=palette.model, alpha=0.55, markersize=4, label="272 invented ones")
     (path,) = right.plot([], [], color=palette.model)
     big = {"color": palette.model, "markersize": 14, "markeredgecolor": "white", "markeredgewidth": 2}
     (point,) = right.plot([], [], "o", **big, label="your z")
@@ -74,9 +72,7 @@ def one_latent():
         _draw_one_latent,
         [
             Slider("z", label="hidden number", symbol="z", minimum=-3.0, maximum=3.0, step=0.1, value=1.0),
-            Slider(
-                "noise", label="noise", symbol="σ", unit="sd", minimum=0.0, maximum=1.0, step=0.01, value=0.32
-            ),
+            Slider("noise", label="noise", symbol="σ", unit="sd", minimum=0.0, maximum=1.0, step=0.01, value=0.32),
         ],
         name="one_latent",
         title="One hidden number, two measurements",
