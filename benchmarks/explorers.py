@@ -60,8 +60,11 @@ def run() -> Report:
         title="Benchmark",
         alt="Points and a heatmap.",
     )
+    made: list[ipywidgets.Widget] = []
+    ipywidgets.Widget.on_widget_constructed(made.append)
     explorer._repr_mimebundle_()
-    (slider,) = (w for w in ipywidgets.Widget.widgets.values() if isinstance(w, ipywidgets.IntSlider))
+    ipywidgets.Widget.on_widget_constructed(None)
+    (slider,) = (widget for widget in made if isinstance(widget, ipywidgets.IntSlider))
     ours, peer = [], []
     for move in range(MOVES):
         angle = 31 + 2 * move

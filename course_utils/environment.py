@@ -64,13 +64,7 @@ def require_packages():
 
 
 def check_environment():
-    """Print, in words that are the same on every machine, what the course needs and whether it is here.
-
-    Returns
-    -------
-    bool
-        True if everything is present and new enough.
-    """
+    """Print, in words that are the same on every machine, what the course needs and whether it is here."""
     missing, too_old = _missing(), _too_old()
     trouble = [phrase.split(" ")[0] for phrase in too_old] + missing
     rows = [("Python", PYTHON), *REQUIRED.values()]
@@ -79,7 +73,6 @@ def check_environment():
     for phrase in [f"{name} is missing" for name in missing] + [f"too old: {phrase}" for phrase in too_old]:
         print(f"✗ {phrase}")
     print(MEND if trouble else "Everything is in place.")
-    return not trouble
 
 
 def setup(seed):

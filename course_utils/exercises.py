@@ -37,6 +37,7 @@ import numpy as np
 # Some systems give threads small stacks; deep recursion must end in a RecursionError, not in a dead kernel.
 _STACK_BYTES = 64 * 1024 * 1024
 _PRINTED_CHARACTERS = 600
+_UNEXPLAINED = {"wrong", "wrong_shape", "not_finite"}  # verdicts that leave the reader to find the cause
 _BRANDS = {
     "open": ("○", "Not attempted yet", "#595959"),
     "correct": ("✓", "Correct", "#00684a"),
@@ -148,7 +149,8 @@ class Exercise:
     misconceptions : sequence of Misconception
         Wrong implementations that are recognised.
     hints : sequence of str
-        From gentle to nearly complete. The first failed attempt gets none; each further one gets the next.
+        From gentle to nearly complete. From the second failed attempt on the next one is given where the verdict
+        cannot name the cause, and offered elsewhere; `hint()` asks for it.
     spellings : mapping of str to callable, optional
         Other correct implementations (a loop, torch, …): the tests hold the checker to accepting them.
     praise : str, optional
@@ -185,7 +187,7 @@ class Exercise:
 
     def hint(self):
         """Print the next hint, without waiting for another failed attempt."""
-        print(self._next_hint() or "That was the last hint: you have seen them all.")
+        print(self._next_hint() if self.hints else "There is no hint for this exercise.")
 
     def examine(self, function):
         """Judge `function` and return the `Verdict`; failed attempts count towards the hints."""
@@ -193,18 +195,23 @@ class Exercise:
             verdict = self._judge(function)
         if verdict.correct:
             self._failures = self._hints_given = 0
-        elif verdict.kind != "not_attempted":
+        elif verdict.kind != "not_attempted" and self.hints:
             self._failures += 1
-            verdict = replace(verdict, hint=self._next_hint() if self._failures > 1 else self._offer())
+            # Where the verdict cannot say what is wrong, the next hint is given; elsewhere it is only offered.
+            stuck = self._failures > 1 and verdict.kind in _UNEXPLAINED and self._hints_given < len(self.hints)
+            verdict = replace(verdict, hint=self._next_hint() if stuck else self._offer())
         return verdict
 
     def _offer(self):
-        return f"For a hint, run another cell with: lesson.{self.name}.hint()" if self.hints else ""
+        number = self._hints_given + 1
+        which = (
+            f"Hint {number} of {len(self.hints)} is ready" if number <= len(self.hints) else "To see the hints again"
+        )
+        return f"{which}: run lesson.{self.name}.hint() in a cell of its own."
 
     def _next_hint(self):
-        if self._hints_given >= len(self.hints):
-            return ""
-        self._hints_given += 1
+        """Return the next hint; after the last one, begin again."""
+        self._hints_given = self._hints_given % len(self.hints) + 1
         return f"Hint {self._hints_given} of {len(self.hints)}: {self.hints[self._hints_given - 1]}"
 
     def _judge(self, function):
@@ -371,7 +378,7 @@ class Exercise:
             place = f" in element [{index}] ({int(wrong.sum())} of {wrong.size} elements differ)"
         return Verdict(
             "wrong",
-            f"{name} differs on probe {number} of {len(self.probes)}",
+            f"{name}: wrong on probe {number} of {len(self.probes)}",
             f"{self._probe_words(number)} The answer is off by {error:.4g}{place}. {_pattern(pairs)}".rstrip(),
         )
 

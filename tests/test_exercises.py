@@ -168,15 +168,22 @@ def test_what_the_function_prints_is_shown_in_short(exercise):
 def test_hints_come_one_by_one_and_begin_again_after_success(exercise, capsys):
     wrong = lambda data: (0.0, 0.0)  # noqa: E731
     shown = [exercise.examine(wrong).hint for _ in range(4)]
-    assert "mean_and_variance.hint()" in shown[0]
-    assert shown[1:] == ["Hint 1 of 2: Start with the mean.", "Hint 2 of 2: Then average the squares.", ""]
+    assert shown[0] == "Hint 1 of 2 is ready: run lesson.mean_and_variance.hint() in a cell of its own."
+    assert shown[1:3] == ["Hint 1 of 2: Start with the mean.", "Hint 2 of 2: Then average the squares."]
+    assert shown[3].startswith("To see the hints again")
     assert exercise.examine(_mean_and_variance).correct
     exercise.hint()
     assert capsys.readouterr().out == "Hint 1 of 2: Start with the mean.\n"
-    assert exercise.examine(wrong).hint != "Hint 2 of 2: Then average the squares."
+    assert exercise.examine(wrong).hint.startswith("Hint 2 of 2 is ready")
     assert exercise.examine(wrong).hint == "Hint 2 of 2: Then average the squares."
     exercise.hint()
-    assert "last hint" in capsys.readouterr().out
+    assert capsys.readouterr().out == "Hint 1 of 2: Start with the mean.\n"
+
+
+def test_a_verdict_that_names_the_cause_offers_a_hint_and_does_not_spend_it(exercise):
+    causes = [lambda data: data.sort(), lambda data: data / "x", lambda data: (data.mean(), data.std())]
+    for answer in causes:
+        assert exercise.examine(answer).hint.startswith("Hint 1 of 2 is ready")
 
 
 @pytest.mark.parametrize("name", SLOW)

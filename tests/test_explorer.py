@@ -407,6 +407,14 @@ def test_figures_too_layered_for_a_quick_redraw_are_drawn_in_full(layout):
         np.testing.assert_array_equal(quick, full)
 
 
+def test_a_frame_is_a_png_of_the_pixels_drawn():
+    explorer = make()
+    frame = Image.open(io.BytesIO(explorer.frame()))
+    frame.verify()
+    shown = np.asarray(Image.open(io.BytesIO(explorer.frame())))
+    np.testing.assert_array_equal(shown, explorer._stage.pixels()[..., :3])
+
+
 def test_drawing_the_stored_picture_does_not_disturb_the_next_quick_frame():
     explorer = make()
     explorer.set(mean=1)

@@ -34,7 +34,7 @@ def _eruptions(axes, title):
 def one_gaussian():
     """One Gaussian, fitted to two groups of points."""
     figure, axes = panels(height=3.6, width=6.5)
-    _eruptions(axes, "The best Gaussian has its centre where nothing happens")
+    _eruptions(axes, "The best Gaussian has its centre between the groups")
     mean, covariance = multivariate_normal_fit(old_faithful())
     _ellipse(axes, mean, covariance, color=palette.model)
     axes.plot(*mean, "+", color=palette.model, markersize=15, markeredgewidth=3)

@@ -46,10 +46,10 @@ def _build_likelihood_surface(figure):
         xlabel="mean μ, minutes",
         ylabel="standard deviation σ, minutes",
     )
-    (best,) = left.plot([], [], "x", color=palette.truth, markersize=10, markeredgewidth=2.5)
+    (best,) = left.plot([], [], "X", color="white", markeredgecolor=palette.truth, markersize=11)
     (here,) = left.plot([], [], "o", color=palette.model, markersize=12, markeredgecolor="white", markeredgewidth=2)
     right.set(title="The Gaussian you chose, on the data", xlabel="waiting, minutes", ylabel="density, per minute")
-    right.set(xlim=(25, 120), ylim=(0, 0.055))
+    right.set(xlim=(25, 120), ylim=(0, 0.085))
     bars = right.bar(np.arange(32.5, 120, 5), 0, width=5, color=palette.data, alpha=0.45, edgecolor="white")
     (curve,) = right.plot([], [], color=palette.model)
     return SimpleNamespace(
@@ -164,8 +164,9 @@ def _draw_prior_strength(parts, centre, strength, count):
     parts.share.set_data([count], [shares[count - 1]])
     parts.mode.set_data([count], [modes[count - 1]])
     return (
-        f"{seen_long} of {count} eruptions were long. Maximum likelihood says {shares[count - 1]:.3f}; with a prior "
-        f"worth {strength:.0f} imagined eruptions around {centre:.2f}, the MAP is {modes[count - 1]:.3f}."
+        f"{seen_long} of {count} eruptions, taken in random order, were long. Maximum likelihood says "
+        f"{shares[count - 1]:.3f}; with a prior worth {strength:.0f} imagined eruptions around {centre:.2f}, the MAP is "
+        f"{modes[count - 1]:.3f}."
     )
 
 
@@ -241,6 +242,11 @@ gaussian_log_likelihood = Exercise(
             lambda data, mean, scale: -len(data) * np.log(2 * np.pi * scale**2) - _squares(data, mean, scale) / 2,
             "The ½ in front of log(2πσ²) is missing: the density holds a square root, 1/√(2πσ²), "
             "and the logarithm of a square root is half a logarithm.",
+        ),
+        Misconception(
+            "N missing",
+            lambda data, mean, scale: -np.log(2 * np.pi * scale**2) / 2 - _squares(data, mean, scale) / 2,
+            "The term with log(2πσ²) is there once, but every observation brings its own: multiply it by N.",
         ),
         Misconception(
             "half of the square missing",
@@ -414,7 +420,7 @@ beta_bernoulli_map = Exercise(
             torch.tensor(successes + alpha - 1.0) / torch.tensor(trials + alpha + beta - 2.0)
         ),
     },
-    probes=[(7, 10, 2.0, 2.0), (0, 4, 3.0, 5.0), (5, 5, 1.5, 4.0), (175, 272, 13.0, 29.0), (3, 8, 1.0, 1.0)],
+    probes=[(7, 10, 2.0, 2.0), (0, 4, 3.0, 5.0), (5, 5, 1.5, 4.0), (175, 272, 13.0, 29.0), (3, 8, 1.0, 1.5)],
     misconceptions=[
         Misconception(
             "posterior mean",
@@ -445,10 +451,18 @@ beta_bernoulli_map = Exercise(
         ),
         Misconception(
             "data forgotten",
-            lambda successes, trials, alpha, beta: (
-                (alpha - 1) / (alpha + beta - 2) if alpha + beta != 2 else float("nan")
-            ),
+            lambda successes, trials, alpha, beta: (alpha - 1) / (alpha + beta - 2),
             "This is the mode of the prior alone: the data do not appear in it.",
+        ),
+        Misconception(
+            "denominator −1",
+            lambda successes, trials, alpha, beta: (successes + alpha - 1) / (trials + alpha + beta - 1),
+            "In the denominator only 1 is subtracted; both exponents bring a −1, so it is trials + α + β − 2.",
+        ),
+        Misconception(
+            "odds",
+            lambda successes, trials, alpha, beta: (successes + alpha - 1) / (trials - successes + beta - 1),
+            "That is a/b, the odds. The maximum of θᵃ(1 − θ)ᵇ lies at a/(a + b); a probability cannot exceed 1.",
         ),
         Misconception(
             "trials for failures",
@@ -495,6 +509,16 @@ def _one_observation(data, scale, prior_mean, prior_scale):
     precision = 1 / prior_scale**2 + 1 / scale**2
     mean = (prior_mean / prior_scale**2 + np.mean(data) / scale**2) / precision
     return mean, np.sqrt(scale**2 + 1 / precision)
+
+
+def _mean_for_sum(data, scale, prior_mean, prior_scale):
+    _, variance = _posterior(data, scale, prior_mean, prior_scale)
+    return variance * (prior_mean / prior_scale**2 + np.mean(data) / scale**2), np.sqrt(scale**2 + variance)
+
+
+def _unsquared(data, scale, prior_mean, prior_scale):
+    precision = 1 / prior_scale + len(data) / scale
+    return (prior_mean / prior_scale + np.sum(data) / scale) / precision, np.sqrt(scale**2 + 1 / precision)
 
 
 def _with_scale(function):
@@ -548,6 +572,17 @@ posterior_predictive = Exercise(
             "This is the plug-in prediction: the sample mean, taken as if it were exact. The prior does not appear.",
         ),
         Misconception(
+            "mean for sum",
+            _mean_for_sum,
+            "The posterior's variance is right, but in its mean the data enter with their sum, Σx/scale²; "
+            "you used their average.",
+        ),
+        Misconception(
+            "scales for variances",
+            _unsquared,
+            "Precisions are one over the *variance*: square the scales before you take the reciprocals.",
+        ),
+        Misconception(
             "one observation",
             _one_observation,
             "N observations carry N times the precision of one: the data's precision is N/scale², not 1/scale².",
@@ -563,12 +598,21 @@ posterior_predictive = Exercise(
         "A new x is μ plus noise: two independent sources of scatter, whose variances add.",
         "precision = 1/prior_scale² + N/scale²; the predictive variance is scale² + 1/precision.",
     ],
-    praise="Five data points leave real doubt about μ, and the prediction now says so.",
+    praise="Few data leave real doubt about μ, and the prediction now says so.",
 )
 
 
 def _ridge(features, targets, penalty):
     return np.linalg.solve(features.T @ features + penalty * np.eye(features.shape[1]), features.T @ targets)
+
+
+def _penalty_everywhere(features, targets, noise_scale, prior_scale):
+    return np.linalg.solve(features.T @ features + noise_scale**2 / prior_scale**2, features.T @ targets)
+
+
+def _with_intercept(features, targets, noise_scale, prior_scale):
+    centred = features - features.mean(axis=0)
+    return _ridge(centred, targets - targets.mean(), noise_scale**2 / prior_scale**2)
 
 
 def _ridge_augmented(features, targets, noise_scale, prior_scale):
@@ -605,12 +649,12 @@ ridge_map = Exercise(
             lambda features, targets, noise_scale, prior_scale: _ridge(
                 features, targets, prior_scale**2 / noise_scale**2
             ),
-            "The penalty is upside down. A narrow prior (small prior_scale) must pull harder: λ = σ²/τ².",
+            "The penalty is upside down. A narrow prior (small prior_scale) must pull harder: c = σ²/s₀².",
         ),
         Misconception(
             "scales for variances",
             lambda features, targets, noise_scale, prior_scale: _ridge(features, targets, noise_scale / prior_scale),
-            "You divided the scales; the exponents of the Gaussians hold variances: λ = σ²/τ².",
+            "You divided the scales; the exponents of the Gaussians hold variances: c = σ²/s₀².",
         ),
         Misconception(
             "penalty times N",
@@ -623,7 +667,18 @@ ridge_map = Exercise(
         Misconception(
             "noise forgotten",
             lambda features, targets, noise_scale, prior_scale: _ridge(features, targets, 1 / prior_scale**2),
-            "The noise does not appear: multiplying the log-posterior by σ² leaves σ²/τ² in front of the penalty.",
+            "The noise does not appear: multiplying the log-posterior by σ² leaves σ²/s₀² in front of the penalty.",
+        ),
+        Misconception(
+            "no identity matrix",
+            _penalty_everywhere,
+            "You added the penalty to every entry of FᵀF. Only the diagonal gets it: penalty times np.eye(D).",
+        ),
+        Misconception(
+            "with an intercept",
+            _with_intercept,
+            "You centred the data (scikit-learn's Ridge does that unless told fit_intercept=False). "
+            "This model has no intercept: every weight has the same prior.",
         ),
         Misconception(
             "prior dropped",
@@ -632,8 +687,8 @@ ridge_map = Exercise(
         ),
     ],
     hints=[
-        "Write the negative log-posterior: ‖y − Xw‖²/(2σ²) + ‖w‖²/(2τ²) + constant.",
-        "Set its gradient to zero: (XᵀX/σ² + I/τ²) w = Xᵀy/σ².",
+        "Write the negative log-posterior: ‖y − Fw‖²/(2σ²) + ‖w‖²/(2s₀²) + constant.",
+        "Set its gradient to zero: (FᵀF/σ² + I/s₀²) w = Fᵀy/σ².",
         "np.linalg.solve(features.T @ features + penalty * np.eye(D), features.T @ targets), with the right penalty.",
     ],
     praise="A Gaussian prior on the weights and a quadratic penalty are one and the same thing.",

@@ -29,14 +29,14 @@ def _build_one_latent(figure):
         title="… and becomes two measurements",
         xlabel="eruption, minutes",
         ylabel="waiting, minutes",
-        xlim=(0.5, 6.5),
+        xlim=(0, 7.2),
     )
-    right.set_ylim(30, 112)
+    right.set_ylim(25, 116)
     (drawn,) = right.plot([], [], "o", color=palette.model, alpha=0.55, markersize=4, label="272 invented ones")
     (path,) = right.plot([], [], color=palette.model)
     big = {"color": palette.model, "markersize": 14, "markeredgecolor": "white", "markeredgewidth": 2}
     (point,) = right.plot([], [], "o", **big, label="your z")
-    (mark,) = left.plot([], [], "o", **big)
+    (mark,) = left.plot([], [], "o", **big, clip_on=False)
     right.legend(loc="upper left")
     line = mean + np.outer([-3, 3], direction) * spread
     path.set_data(*line.T)
@@ -135,6 +135,12 @@ log_sum_exp = Exercise(
             lambda values: np.log(np.sum(np.exp(values - np.max(values)))),
             "You took the largest value out and never put it back: exp(a − m) is exp(a) divided by exp(m), "
             "so m must be added to the logarithm at the end.",
+        ),
+        Misconception(
+            "maximum subtracted twice",
+            lambda values: np.log(np.sum(np.exp(values - np.max(values)))) - np.max(values),
+            "The sign of the last step is turned round: m was taken out of the sum as a factor exp(m), "
+            "so its logarithm m is added back, not subtracted.",
         ),
         Misconception(
             "mean subtracted",
