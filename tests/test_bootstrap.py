@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from traitlets.config import PyFileConfigLoader
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "tools" / "bootstrap.py"
@@ -44,7 +46,13 @@ class Checkout:
     def __init__(self, folder):
         self.folder = folder
         self.venv = folder / ".venv"
-        for name in ("pyproject.toml", "constraints.txt", "Makefile", "tools/bootstrap.py"):
+        for name in (
+            "pyproject.toml",
+            "constraints.txt",
+            "Makefile",
+            "tools/bootstrap.py",
+            "tools/jupyter_server_config.py",
+        ):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
 
@@ -119,6 +127,22 @@ def test_the_news_popup_is_silenced(checkout, bootstrap):
     bootstrap.main(["lab", "--quiet"])
     settings = json.loads((checkout.venv / "share/jupyter/lab/settings/overrides.json").read_text())
     assert settings["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
+
+
+@needs_shell
+def test_the_server_is_told_to_save_explorers_as_pictures(checkout, bootstrap):
+    bootstrap.main(["lab", "--quiet"])
+    config = PyFileConfigLoader("jupyter_server_config.py", path=str(checkout.venv / "etc/jupyter")).load_config()
+    picture, view = "<img alt='a'>", "application/vnd.jupyter.widget-view+json"
+    cell = new_code_cell(outputs=[new_output("display_data", data={"text/html": picture, view: {"model_id": "1"}})])
+    slider = new_code_cell(outputs=[new_output("display_data", data={view: {"model_id": "2"}})])
+    notebook = new_notebook(cells=[cell, slider], metadata={"widgets": {view: {}}})
+    config.ContentsManager.pre_save_hook(
+        model={"type": "notebook", "content": notebook}, path="", contents_manager=None
+    )
+    assert cell.outputs[0].data == {"text/html": picture}
+    assert view in slider.outputs[0].data, "a reader's own widget, without a picture beside it, is left alone"
+    assert "widgets" not in notebook.metadata
 
 
 @needs_shell

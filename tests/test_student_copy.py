@@ -259,6 +259,7 @@ def test_both_folders_are_built_without_caches(root, tmp_path):
         student_copy.MARKER, "CITATION.cff", "LICENSE", "LICENSE-CC-BY-4.0.txt", "Makefile", "README.md",
         "constraints.txt", "course_utils/file.txt", "data/file.txt", "environment.yml",
         "notebooks/01_small.ipynb", "notebooks/figures/file.txt", "pyproject.toml", "tools/bootstrap.py",
+        "tools/jupyter_server_config.py",
     ]  # fmt: skip
     assert solutions == tmp_path / "out" / "solutions"
     assert sorted(tree(solutions)) == [student_copy.MARKER, "01_small.ipynb"]

@@ -18,6 +18,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 
@@ -265,6 +266,10 @@ def install(extra):
     if not os.path.isdir(settings):
         os.makedirs(settings)
     write_json(os.path.join(settings, "overrides.json"), LAB_SETTINGS)
+    server = inside("etc", "jupyter")
+    if not os.path.isdir(server):
+        os.makedirs(server)
+    shutil.copy(os.path.join(ROOT, "tools", "jupyter_server_config.py"), server)
     write_json(stamp(extra), {"folder": ROOT, "fingerprint": fingerprint()})
     if os.path.exists(unfinished()):
         os.remove(unfinished())

@@ -27,7 +27,7 @@ MARKER = ".built-by-student-copy"
 # The checker needs its references, so course_utils goes along whole; what was downloaded stays.
 FOLDERS = ("course_utils", "data")
 FILES = ("CITATION.cff", "LICENSE*", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
-TOOLS = ("tools/bootstrap.py",)  # `make lab` starts with it
+TOOLS = ("tools/bootstrap.py", "tools/jupyter_server_config.py")  # `make lab` starts with them
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "cache", ".*")
 README = """\
 # {title}

@@ -165,8 +165,8 @@ def _draw_prior_strength(parts, centre, strength, count):
     parts.mode.set_data([count], [modes[count - 1]])
     return (
         f"{seen_long} of {count} eruptions, taken in random order, were long. Maximum likelihood says "
-        f"{shares[count - 1]:.3f}; with a prior worth {strength:.0f} imagined eruptions around {centre:.2f}, the MAP is "
-        f"{modes[count - 1]:.3f}."
+        f"{shares[count - 1]:.3f}; with a prior worth {strength:.0f} imagined eruptions around {centre:.2f}, the MAP "
+        f"is {modes[count - 1]:.3f}."
     )
 
 

@@ -64,9 +64,8 @@ def _draw_sculptor(parts, weight, separation, width, correlation):
     means = np.array([middle - half, middle + half])
     covariance = np.outer(spread, spread) * np.array([[1, correlation], [correlation, 1]])
     weights = np.array([weight, 1 - weight])
-    log_joint = np.stack(
-        [np.log(w) + stats.multivariate_normal.logpdf(parts.data, m, covariance) for w, m in zip(weights, means, strict=True)], 1
-    )
+    densities = [stats.multivariate_normal.logpdf(parts.data, mean, covariance) for mean in means]
+    log_joint = np.log(weights) + np.stack(densities, axis=1)
     log_prob = special.logsumexp(log_joint, axis=1)
     parts.points.set_array(np.exp(log_joint[:, 0] - log_prob))
     for place, ellipse in enumerate(parts.ellipses):
@@ -106,7 +105,8 @@ def sculptor():
 
 def _build_singularity(figure):
     left, right = figure.subplots(1, 2, width_ratios=(1, 1))
-    waiting = np.sort(np.random.default_rng(2).choice(old_faithful()[:, 1], 30, replace=False))
+    # different values, because two equal waits under one component would double the slope
+    waiting = np.sort(np.random.default_rng(2).choice(np.unique(old_faithful()[:, 1]), 30, replace=False))
     left.plot(waiting, np.zeros(30), "|", color=palette.data, markersize=18, markeredgewidth=2)
     (curve,) = left.plot([], [], color=palette.model)
     (spike,) = left.plot([], [], color=palette.warning, linewidth=2.5)
@@ -118,7 +118,7 @@ def _build_singularity(figure):
     (here,) = right.plot([], [], "o", color=palette.warning, markersize=11, markeredgecolor="white")
     (there,) = right.plot([], [], "o", color=palette.prior, markersize=11, markeredgecolor="white")
     right.set(title="The likelihood has no upper bound", xlabel="log σ of that component", ylabel="nats")
-    right.set(xlim=(-12, 3), ylim=(-135, -105))
+    right.set(xlim=(-12, 3), ylim=(-150, -110))
     right.legend(loc="lower center")
     return SimpleNamespace(
         curve=curve, spike=spike, plain=plain, bounded=bounded, here=here, there=there,
@@ -412,7 +412,8 @@ def _responsibilities(data, *parameters):
 def _responsibilities_loop(data, weights, means, scales):
     rows = []
     for x in data:
-        terms = np.array([np.log(w) + stats.norm.logpdf(x, m, s) for w, m, s in zip(weights, means, scales, strict=True)])
+        components = zip(weights, means, scales, strict=True)
+        terms = np.array([np.log(w) + stats.norm.logpdf(x, m, s) for w, m, s in components])
         odds = np.exp(terms - terms.max())
         rows.append(odds / odds.sum())
     return np.array(rows)
