@@ -13,6 +13,7 @@ their number. Neither blocks nor results depend on how many threads share the wo
 """
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from course_utils.validation import check_array, check_choice, check_covariance, check_scalar
+from course_utils.validation import Shape, check_array, check_choice, check_covariance, check_scalar
 
 Structure = Literal["full", "tied", "diagonal", "spherical"]
 Initialisation = Literal["k-means++", "random"]
@@ -31,10 +32,10 @@ INITIALISATIONS = ("k-means++", "random")
 
 _LOG_2PI = math.log(2 * math.pi)
 
-# Most numbers of a block: rows × components, below which torch stays in the calling thread, and rows ×
-# components × columns, 4 MB.
-_BLOCK_PAIRS = 32_000
-_BLOCK_COORDINATES = 2**19
+# Most numbers of a block, rows × components and rows × components × columns: few enough for the processor's
+# caches, enough for threads to hand over the interpreter's lock seldom.
+_BLOCK_PAIRS = 60_000
+_BLOCK_COORDINATES = 500_000
 _BLOCKS_IN_A_TASK = 8
 # A pass over fewer pairs (row, component) takes about a millisecond, and threads would not make it shorter.
 _SERIAL_PAIRS = 100_000
@@ -47,6 +48,8 @@ _START_ROWS = 100_000
 # coordinates, is within a few rounding errors of zero.
 _NARROWEST = 1e-12
 _ROUNDING = 64 * np.finfo(np.float64).eps
+# A component with fewer points than this is empty.
+_EMPTY = 1e-100
 # If a mean jumps further than this squared distance, in variances of the new component, then moments about the
 # old mean have lost too many digits.
 _FAR_JUMP = 1e6
@@ -90,7 +93,7 @@ class GaussianMixture:
         means = _numbers("means", self.means, shape=(len(weights), "D"))
         components, columns = means.shape
         covariances = _numbers("covariances", self.covariances, shape=(components, columns, columns))
-        covariances = np.stack([check_covariance(f"covariances[{k}]", matrix) for k, matrix in enumerate(covariances)])
+        covariances = _check_covariances(covariances)
         _check_structure(covariances, self.structure)
         for name, array in (("weights", weights), ("means", means), ("covariances", covariances)):
             array = array.copy()
@@ -136,7 +139,7 @@ class GaussianMixture:
 
         Memory beyond the data does not grow with N. Errors as in `log_joint`.
         """
-        return _expectations(self, _check_data(data, self), moments=False).log_likelihood
+        return _log_likelihood(self, _check_data(data, self))
 
     def bic(self, data: Any) -> float:
         """Bayesian information criterion −2 log p(data) + P ln N with P parameters; lower is better.
@@ -171,15 +174,15 @@ class GaussianMixture:
     def _view(self) -> "_View":
         return _view(self)
 
-    def _by_rows(self, data: Any, compute: "Callable[[_Block, _Exp], np.ndarray]") -> np.ndarray:
+    def _by_rows(self, data: Any, compute: "Callable[[_Block], np.ndarray]") -> np.ndarray:
         """Fill an array (N,) or (N, K) with what `compute` gives for each block of rows."""
         data = _check_data(data, self)
         shape = (len(data),) if compute is _normalise else (len(data), len(self.weights))
         result = np.empty(shape)
 
-        def task(rows: range, exp: _Exp) -> None:
+        def task(rows: range) -> None:
             for part, block in _blocks(self, data, rows):
-                result[part] = compute(block, exp)
+                result[part] = compute(block)
 
         _run(task, self, len(data))
         return result
@@ -268,7 +271,7 @@ class ConjugatePrior:
         Source: Fraley and Raftery (2007), section 3.2, for all but the weights.
         """
         data = _numbers("data", data, shape=("N", "D"))
-        components = check_scalar("components", components, integer=True, positive=True)
+        components = check_scalar("components", components, integer=True, minimum=1)
         covariance = _covariance_of(data)
         columns = data.shape[1]
         return cls(2.0, data.mean(axis=0), 0.01, covariance / components ** (2 / columns), columns + 2.0)
@@ -284,7 +287,7 @@ class ConjugatePrior:
         """
         from scipy.special import gammaln, multigammaln, xlogy
 
-        _check_prior(self, mixture)
+        _check_prior(self, mixture.means.shape[1])
         components, columns = mixture.means.shape
         alpha, kappa, dof = self.concentration, self.mean_strength, self.degrees_of_freedom
         weights = gammaln(components * alpha) - components * gammaln(alpha) + np.sum(xlogy(alpha - 1, mixture.weights))
@@ -330,9 +333,7 @@ class Fit(NamedTuple):
     restarts_report: tuple[Restart, ...]
 
 
-def em_step(
-    mixture: GaussianMixture, data: Any, prior: ConjugatePrior | None = None
-) -> tuple[GaussianMixture, float]:
+def em_step(mixture: GaussianMixture, data: Any, prior: ConjugatePrior | None = None) -> tuple[GaussianMixture, float]:
     """Make one step of EM, or of MAP-EM with a prior: responsibilities, then the parameters they call for.
 
     Parameters
@@ -355,9 +356,9 @@ def em_step(
     """
     data = _check_data(data, mixture)
     if prior is not None:
-        _check_prior(prior, mixture)
-    expectations = _expectations(mixture, data)
-    return _maximise(mixture, expectations, prior), expectations.log_likelihood
+        _check_prior(prior, data.shape[1])
+    moments = _moments(mixture, data)
+    return _maximise(mixture, moments, prior), moments.log_likelihood
 
 
 def fit_em(
@@ -406,22 +407,23 @@ def fit_em(
     TypeError, ValueError : an argument is of the wrong kind or out of range; there are fewer rows, or fewer
         different rows, than components; or, without a prior, a column is constant.
     """
-    data, components = _numbers("data", data, shape=("N", "D")), check_scalar("components", components, integer=True)
-    check_scalar("components", components, positive=True)
-    restarts = check_scalar("restarts", restarts, integer=True, positive=True)
+    data = _numbers("data", data, shape=("N", "D"))
+    components = check_scalar("components", components, integer=True, minimum=1)
+    restarts = check_scalar("restarts", restarts, integer=True, minimum=1)
     max_iterations = check_scalar("max_iterations", max_iterations, integer=True, non_negative=True)
     tolerance = check_scalar("tolerance", tolerance, non_negative=True)
     check_choice("initialise", initialise, INITIALISATIONS)
     if start is not None:
-        _check_start(start, components, structure, restarts)
-        _check_data(data, start)
+        _check_start(start, data, components, structure, restarts)
     if prior is None:
         _check_spread(data, components)
-    elif len(prior.mean) != data.shape[1]:
-        raise ValueError(f"prior must be one for D = {data.shape[1]} columns; its mean has {len(prior.mean)}")
-    starts = [start] if start is not None else _draw_starts(
-        data, components, structure or "full", initialise, restarts, prior, _generator(rng)
-    )
+    else:
+        _check_prior(prior, data.shape[1])
+    if start is not None:
+        starts = iter([start])
+    else:
+        structure = check_choice("structure", structure or "full", STRUCTURES)
+        starts = _draw_starts(data, components, structure, initialise, restarts, prior, _generator(rng))
     best, reports = None, []
     for first in starts:
         fit, report = _ascend(first, data, prior, max_iterations, tolerance)
@@ -432,3 +434,452 @@ def fit_em(
         which = "the start was" if len(reports) == 1 else f"all {len(reports)} starts were"
         raise DegenerateComponentError(f"{which} given up; the last one because {reports[-1].problem}")
     return best._replace(restarts_report=tuple(reports))
+
+
+# --- the E-step, block by block
+
+
+class _View(NamedTuple):
+    """How the components see the rows: y_k = L_k⁻¹ (x − μ_k), one affine map for all of them."""
+
+    origin: np.ndarray
+    """(D,) the mixture's mean, subtracted from a row before all else, so that no digits go to a common offset."""
+    factors: np.ndarray
+    """(K, D, D) L_k, lower triangular with L_k L_kᵀ = Σ_k."""
+    inverses: np.ndarray
+    """(K, D, D) L_k⁻¹."""
+    matrix: np.ndarray
+    """(K D, D + 1) takes (x − origin, 1) to all y_k, one below the other."""
+    log_volumes: np.ndarray
+    """(K,) ½ log |Σ_k|."""
+    constants: np.ndarray
+    """(K,) log π_k − ½ log |2πΣ_k|."""
+
+
+class _Block(NamedTuple):
+    """Buffers for some rows. The rows are the last axis, along which processors are fast."""
+
+    centred: np.ndarray
+    """(D + 1, rows) the rows less the origin, and ones."""
+    whitened: np.ndarray
+    """(K, D, rows) y_k."""
+    log_joint: np.ndarray
+    """(K, rows) log π_k + log N(x | μ_k, Σ_k)."""
+
+
+class _Sums(NamedTuple):
+    """Sums over rows."""
+
+    firsts: np.ndarray
+    """(K, D + 1) Σ_n r_nk (x_n − origin), and Σ_n r_nk in the last column."""
+    squares: np.ndarray
+    """(K, D, D) Σ_n r_nk (y_nk − a_k)(y_nk − a_k)ᵀ about points a_k that the caller chose."""
+    log_likelihood: float
+
+
+class _Moments(NamedTuple):
+    """What the M-step needs to know of the data."""
+
+    counts: np.ndarray
+    """(K,) N_k = Σ_n r_nk."""
+    means: np.ndarray
+    """(K, D) x̄_k; the mixture's mean where N_k = 0."""
+    scatters: np.ndarray
+    """(K, D, D) S_k = Σ_n r_nk (x_n − x̄_k)(x_n − x̄_k)ᵀ."""
+    log_likelihood: float
+    """Of the old parameters, from which the responsibilities are."""
+
+
+def _view(mixture: GaussianMixture) -> _View:
+    components, columns = mixture.means.shape
+    # Factors of correlation matrices are well scaled, however much the variances of the columns differ.
+    correlations, scales = _correlations(mixture.covariances)
+    factors = np.linalg.cholesky(correlations)
+    inverses = np.tril(np.linalg.inv(factors)) / scales[:, None, :]
+    factors = factors * scales[:, :, None]
+    origin = mixture.weights @ mixture.means
+    matrix = np.empty((components, columns, columns + 1))
+    matrix[:, :, :-1] = inverses
+    matrix[:, :, -1] = -np.einsum("kij,kj->ki", inverses, mixture.means - origin)
+    log_volumes = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+    with np.errstate(divide="ignore"):  # a component of weight 0 has log-weight −∞, as it should
+        constants = np.log(mixture.weights) - log_volumes - 0.5 * columns * _LOG_2PI
+    return _View(origin, factors, inverses, matrix.reshape(-1, columns + 1), log_volumes, constants)
+
+
+def _correlations(covariances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(K, D, D) correlation matrices and (K, D) standard deviations."""
+    scales = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+    with np.errstate(over="ignore"):  # in what is no covariance, and will be refused
+        return covariances / scales[:, :, None] / scales[:, None, :], scales
+
+
+def _blocks(mixture: GaussianMixture, data: np.ndarray, rows: range) -> Iterator[tuple[slice, _Block]]:
+    """Yield runs of rows with their joint log-densities, in the same buffers each time."""
+    view, (components, columns) = mixture._view, mixture.means.shape
+    step = min(_block_rows(mixture), len(rows))
+    buffers = _Block(np.ones((columns + 1, step)), np.empty((components, columns, step)), np.empty((components, step)))
+    for first in range(rows.start, rows.stop, step):
+        part = slice(first, min(first + step, rows.stop))
+        block = _Block(*(buffer[..., : part.stop - first] for buffer in buffers))
+        with np.errstate(over="ignore", invalid="ignore"):  # `_highest` speaks of a point too far away
+            np.subtract(data[part].T, view.origin[:, None], out=block.centred[:-1])
+            np.matmul(view.matrix, block.centred, out=block.whitened.reshape(components * columns, -1))
+            np.einsum("kdn,kdn->kn", block.whitened, block.whitened, out=block.log_joint)
+            np.multiply(block.log_joint, -0.5, out=block.log_joint)
+            np.add(block.log_joint, view.constants[:, None], out=block.log_joint)
+        yield part, block
+
+
+def _normalise(block: _Block) -> np.ndarray:
+    """Turn joint log-densities into responsibilities, in place, and return log p(x) of each row."""
+    scores = block.log_joint
+    top = _highest(block)
+    scores -= top
+    np.exp(scores, out=scores)
+    total = scores.sum(axis=0)
+    scores /= total
+    return top + np.log(total)
+
+
+def _log_joint(block: _Block) -> np.ndarray:
+    _highest(block)
+    return block.log_joint.T
+
+
+def _responsibilities(block: _Block) -> np.ndarray:
+    _normalise(block)
+    return block.log_joint.T
+
+
+def _highest(block: _Block) -> np.ndarray:
+    top = block.log_joint.max(axis=0)
+    if not np.isfinite(top).all():
+        point = block.centred[:-1, np.argmin(np.isfinite(top))]
+        raise ValueError(
+            "data must have a log-density in the range of float64; a point at distance "
+            f"{math.hypot(*point):.3g} from the mixture's mean has none"
+        )
+    return top
+
+
+def _sums(mixture: GaussianMixture, data: np.ndarray, about: np.ndarray | None = None) -> _Sums:
+    """Do the E-step and sum what it gives; squares are taken about `about` (K, D), else about the old means."""
+    components, columns = mixture.means.shape
+
+    def task(rows: range) -> _Sums:
+        firsts, squares = np.zeros((components, columns + 1)), np.zeros((components, columns, columns))
+        log_likelihood = 0.0
+        for _, block in _blocks(mixture, data, rows):
+            log_likelihood += _normalise(block).sum()
+            responsibilities, whitened = block.log_joint, block.whitened
+            firsts += responsibilities @ block.centred.T
+            if about is not None:
+                np.subtract(whitened, about[:, :, None], out=whitened)
+            # √r on both sides keeps the product symmetric, and needs no second buffer
+            np.sqrt(responsibilities, out=responsibilities)
+            np.multiply(whitened, responsibilities[:, None, :], out=whitened)
+            squares += whitened @ whitened.transpose(0, 2, 1)
+        return _Sums(firsts, squares, log_likelihood)
+
+    firsts, squares, log_likelihoods = zip(*_run(task, mixture, len(data)), strict=True)
+    return _Sums(sum(firsts), sum(squares), math.fsum(log_likelihoods))
+
+
+def _moments(mixture: GaussianMixture, data: np.ndarray) -> _Moments:
+    view = mixture._view
+    firsts, squares, log_likelihood = _sums(mixture, data)
+    counts = firsts[:, -1]
+    means = view.origin + firsts[:, :-1] / np.maximum(counts, np.finfo(np.float64).tiny)[:, None]
+    jumps = np.einsum("kij,kj->ki", view.inverses, means - mixture.means)
+    correction = counts[:, None, None] * jumps[:, :, None] * jumps[:, None, :]
+    of_jumps, of_rows = (np.diagonal(matrices, axis1=1, axis2=2) for matrices in (correction, squares))
+    if np.any(of_jumps > _FAR_JUMP * (of_rows - of_jumps)):
+        squares = _sums(mixture, data, about=jumps).squares
+    else:
+        squares = squares - correction
+    scatters = view.factors @ squares @ view.factors.transpose(0, 2, 1)
+    return _Moments(counts, means, (scatters + scatters.transpose(0, 2, 1)) / 2, log_likelihood)
+
+
+def _log_likelihood(mixture: GaussianMixture, data: np.ndarray) -> float:
+    def task(rows: range) -> float:
+        return sum(_normalise(block).sum() for _, block in _blocks(mixture, data, rows))
+
+    return math.fsum(_run(task, mixture, len(data)))
+
+
+def _block_rows(mixture: GaussianMixture) -> int:
+    components, columns = mixture.means.shape
+    return max(1, min(_BLOCK_PAIRS // components, _BLOCK_COORDINATES // (components * columns)))
+
+
+def _run(task: Callable[[range], Any], mixture: GaussianMixture, count: int) -> list[Any]:
+    """Give runs of rows to a task, in as many threads as the linear algebra would use, and list what it returns."""
+    length = _BLOCKS_IN_A_TASK * _block_rows(mixture)
+    parts = [range(first, min(first + length, count)) for first in range(0, count, length)]
+    blas = _blas()
+    # The matrices of a block are too small to be shared between threads; blocks are not, and numpy lets go of
+    # the interpreter's lock while it computes.
+    workers = 1
+    if count * len(mixture.weights) > _SERIAL_PAIRS:
+        workers = max((library["num_threads"] for library in blas.info()), default=os.cpu_count() or 1)
+    with blas.limit(limits=1):
+        if workers == 1:
+            return [task(part) for part in parts]
+        with ThreadPoolExecutor(workers) as pool:
+            return list(pool.map(task, parts))
+
+
+@cache
+def _blas() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
+
+
+# --- the M-step
+
+
+def _maximise(mixture: GaussianMixture, moments: _Moments, prior: ConjugatePrior | None) -> GaussianMixture:
+    counts, means, scatters, _ = moments
+    structure, columns = mixture.structure, means.shape[1]
+    if prior is None:
+        if counts.min() < _EMPTY:
+            raise DegenerateComponentError(
+                f"component {np.argmin(counts)} holds no point; use prior=…, another start or fewer components"
+            )
+        weights, covariances = counts, _covariances(structure, scatters, counts, np.zeros((columns, columns)), 0.0)
+    else:
+        weights, kappa = counts + prior.concentration - 1, prior.mean_strength
+        offsets = means - prior.mean
+        shrinkage = (kappa / (counts + kappa))[:, None]
+        pulls = (counts[:, None] * shrinkage * offsets)[:, :, None] * offsets[:, None, :]
+        means = means - shrinkage * offsets
+        covariances = _covariances(
+            structure, scatters + pulls, counts, prior.scale, _prior_count(prior, structure, len(counts))
+        )
+    weights = weights / weights.sum()
+    _check_not_degenerate(weights, means, covariances)
+    return GaussianMixture(weights, means, covariances, structure)
+
+
+def _covariances(
+    structure: Structure, scatters: np.ndarray, counts: np.ndarray, scale: np.ndarray, prior_count: float
+) -> np.ndarray:
+    """(K, D, D) the covariances of the structure that suit scatters about the means, with a prior's Ψ and count."""
+    components, columns, _ = scatters.shape
+    if structure == "full":
+        return (scale + scatters) / (counts + prior_count)[:, None, None]
+    if structure == "tied":
+        return np.tile((scale + scatters.sum(axis=0)) / (counts.sum() + prior_count), (components, 1, 1))
+    squares = np.diagonal(scatters, axis1=1, axis2=2)
+    if structure == "diagonal":
+        variances = (np.diag(scale) + squares) / (counts + prior_count)[:, None]
+    else:
+        variances = ((np.trace(scale) / columns + squares.sum(axis=1)) / (columns * counts + prior_count))[:, None]
+    return variances[:, :, None] * np.eye(columns)
+
+
+def _prior_count(prior: ConjugatePrior, structure: Structure, components: int) -> float:
+    """How many points the prior adds to the denominator of a covariance; derived in `ConjugatePrior`."""
+    columns = len(prior.mean)
+    normal = {"full": 1, "tied": components, "diagonal": 1, "spherical": columns}[structure]
+    wishart = columns + 1 if structure in ("full", "tied") else 2
+    return prior.degrees_of_freedom + wishart + normal
+
+
+def _check_not_degenerate(weights: np.ndarray, means: np.ndarray, covariances: np.ndarray) -> None:
+    remedy = "the likelihood has no upper bound there; use prior=… or another start"
+    variances = np.diagonal(covariances, axis1=1, axis2=2)
+    widths = np.sqrt(variances)
+    of_mixture = np.sqrt(weights @ (variances + (means - weights @ means) ** 2))
+    narrowest = np.maximum(_NARROWEST * of_mixture, _ROUNDING * np.abs(means))
+    # written so that NaN counts as collapsed
+    collapsed = np.argwhere(~(widths > narrowest))
+    if len(collapsed):
+        component, column = collapsed[0]
+        raise DegenerateComponentError(
+            f"component {component} has collapsed: its standard deviation is {widths[component, column]:.3g} in "
+            f"column {column}, where its mean is {means[component, column]:.6g} and the mixture's standard deviation "
+            f"{of_mixture[column]:.3g}; {remedy}"
+        )
+    smallest = np.linalg.eigvalsh(_correlations(covariances)[0])[:, 0]
+    component = np.argmin(smallest)
+    if smallest[component] < _ROUNDING * means.shape[1]:
+        raise DegenerateComponentError(
+            f"component {component} has collapsed onto a line or plane: the smallest eigenvalue of its correlation "
+            f"matrix is {smallest[component]:.3g}; {remedy}"
+        )
+
+
+# --- the climb, and where it starts
+
+
+def _ascend(
+    start: GaussianMixture, data: np.ndarray, prior: ConjugatePrior | None, max_iterations: int, tolerance: float
+) -> tuple[Fit | None, Restart]:
+    """Repeat EM's steps from one start. The fit is None where a component degenerates."""
+    mixture, log_likelihood, history = start, math.nan, []
+    candidate, converged = start, False
+    for iteration in range(max_iterations + 1):
+        moments = _moments(candidate, data) if iteration < max_iterations else None
+        reached = _log_likelihood(candidate, data) if moments is None else moments.log_likelihood
+        objective = reached + (prior.log_prob(candidate) if prior is not None else 0.0)
+        rise = objective - history[-1] if history else math.inf
+        converged = abs(rise) <= max(tolerance * len(data), _ROUNDING * abs(objective))
+        if rise > 0:
+            mixture, log_likelihood = candidate, reached
+            history.append(objective)
+        if converged or rise <= 0 or moments is None:
+            break
+        try:
+            candidate = _maximise(mixture, moments, prior)
+        except DegenerateComponentError as error:
+            return None, Restart(math.nan, iteration, False, str(error))
+    iterations = len(history) - 1
+    fit = Fit(mixture, log_likelihood, np.array(history), converged, iterations, ())
+    return fit, Restart(history[-1], iterations, converged, None)
+
+
+def _draw_starts(
+    data: np.ndarray,
+    components: int,
+    structure: Structure,
+    initialise: Initialisation,
+    count: int,
+    prior: ConjugatePrior | None,
+    rng: np.random.Generator,
+) -> Iterator[GaussianMixture]:
+    columns = data.shape[1]
+    draw_means = _spread_rows if initialise == "k-means++" else _any_rows
+    for _ in range(count):
+        rows = data if len(data) <= _START_ROWS else data[rng.choice(len(data), _START_ROWS, replace=False)]
+        covariance = _covariance_of(rows, definite=prior is None) / components ** (2 / columns)
+        if prior is not None:  # its mode, for columns in which the data do not vary
+            covariance = covariance + prior.scale / (prior.degrees_of_freedom + columns + 1)
+        equal = np.ones(components)
+        covariances = _covariances(structure, equal[:, None, None] * covariance, equal, np.zeros_like(covariance), 0.0)
+        yield GaussianMixture(equal / components, draw_means(rows, components, rng), covariances, structure)
+
+
+def _spread_rows(rows: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw rows, each with probability proportional to its squared distance from the nearest one so far."""
+    deviations = rows.std(axis=0)
+    scaled = rows / np.where(deviations > 0, deviations, 1.0)
+    chosen = [rng.integers(len(rows))]
+    distances = np.full(len(rows), np.inf)
+    while len(chosen) < count:
+        distances = np.minimum(distances, np.sum((scaled - scaled[chosen[-1]]) ** 2, axis=1))
+        total = distances.sum()
+        if total == 0:
+            raise _too_few_rows(len(chosen), count)
+        chosen.append(rng.choice(len(rows), p=distances / total))
+    return rows[chosen]
+
+
+def _any_rows(rows: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    different = np.unique(rows, axis=0)
+    if len(different) < count:
+        raise _too_few_rows(len(different), count)
+    return rng.choice(different, size=count, replace=False)
+
+
+def _covariance_of(data: np.ndarray, *, definite: bool = True) -> np.ndarray:
+    deviations = data - data.mean(axis=0)
+    covariance = deviations.T @ deviations / len(data)
+    return check_covariance("the covariance of data", covariance) if definite else covariance
+
+
+# --- what is refused
+
+
+def _numbers(name: str, value: Any, *, shape: Shape | None = None) -> np.ndarray:
+    if getattr(value, "requires_grad", False):
+        raise TypeError(
+            f"{name} requires grad, but mixtures are computed in numpy, where the gradient would be lost; "
+            f"use torch.distributions.MixtureSameFamily, or pass {name}.detach()"
+        )
+    return check_array(name, value, shape=shape, min_size=1)
+
+
+def _generator(rng: np.random.Generator | int | None) -> np.random.Generator:
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if rng is None:
+        raise TypeError("rng must be a numpy random Generator or a seed, so that the result can be repeated; got None")
+    return np.random.default_rng(check_scalar("rng", rng, integer=True, non_negative=True))
+
+
+def _check_weights(weights: np.ndarray) -> None:
+    if np.any(weights < 0):
+        component = np.argmin(weights)
+        raise ValueError(f"weights must not be negative; component {component} has {weights[component]:.6g}")
+    if abs(weights.sum() - 1) > 1e-6:
+        raise ValueError(f"weights must sum to 1; their sum is {weights.sum():.9g}")
+
+
+def _check_covariances(covariances: np.ndarray) -> np.ndarray:
+    # All at once where nothing is in doubt, as in every step of EM; one by one to mend or to say what is wrong.
+    variances = np.diagonal(covariances, axis1=1, axis2=2)
+    if np.all(variances > 0) and np.array_equal(covariances, covariances.transpose(0, 2, 1)):
+        correlations, _ = _correlations(covariances)
+        if np.all(np.abs(correlations) < 1 + _ROUNDING) and np.linalg.eigvalsh(correlations).min() > _ROUNDING * len(
+            covariances[0]
+        ):
+            return covariances
+    return np.stack([check_covariance(f"covariances[{k}]", matrix) for k, matrix in enumerate(covariances)])
+
+
+def _check_structure(covariances: np.ndarray, structure: Structure) -> None:
+    variances = np.diagonal(covariances, axis1=1, axis2=2)
+    nearest = {
+        "full": covariances,
+        "tied": covariances[:1],
+        "diagonal": variances[:, :, None] * np.eye(variances.shape[1]),
+        "spherical": variances[:, :1, None] * np.eye(variances.shape[1]),
+    }[structure]
+    different = np.any(covariances != nearest, axis=(1, 2))
+    if different.any():
+        demand = {"tied": "be equal", "diagonal": "be diagonal", "spherical": "be multiples of the identity"}[structure]
+        raise ValueError(
+            f"covariances must {demand} in a mixture with structure {structure!r}; component {np.argmax(different)} "
+            "breaks this. Change it, or choose structure='full'"
+        )
+
+
+def _check_data(data: Any, mixture: GaussianMixture) -> np.ndarray:
+    return _numbers("data", data, shape=("N", mixture.means.shape[1]))
+
+
+def _check_prior(prior: ConjugatePrior, columns: int) -> None:
+    if len(prior.mean) != columns:
+        raise ValueError(f"prior must be one for {columns} columns; its mean has {len(prior.mean)}")
+
+
+def _check_start(
+    start: GaussianMixture, data: np.ndarray, components: int, structure: Structure | None, restarts: int
+) -> None:
+    _check_data(data, start)
+    if len(start.weights) != components:
+        raise ValueError(f"start must have components={components}; it has {len(start.weights)}")
+    if structure not in (None, start.structure):
+        raise ValueError(f"structure must be that of start, {start.structure!r}, or left out; got {structure!r}")
+    if restarts != 1:
+        raise ValueError(f"restarts must be 1 with a given start, from which every run is the same; got {restarts}")
+
+
+def _check_spread(data: np.ndarray, components: int) -> None:
+    if len(data) < components:
+        raise _too_few_rows(len(data), components)
+    constant = data.min(axis=0) == data.max(axis=0)
+    if constant.any():
+        column = np.argmax(constant)
+        raise ValueError(
+            f"data must vary in every column, or the likelihood has no upper bound; column {column} is "
+            f"{data[0, column]:.6g} throughout. Leave it out, or use prior=…"
+        )
+
+
+def _too_few_rows(found: int, components: int) -> ValueError:
+    return ValueError(f"data must have at least as many different rows as components={components}; it has {found}")

@@ -33,7 +33,7 @@ _LOG_2PI = math.log(2 * math.pi)
 # The square of a larger number, summed over many points, would leave float64.
 _LARGEST = 1e150
 _MOST_ASSIGNMENTS = 10**6
-_MOST_ENUMERATED = 12
+_MOST_ENUMERATED = 10
 
 
 # --- a Gaussian with unknown mean and precision
@@ -653,7 +653,7 @@ def log_evidence_by_enumeration(data: Any, prior: MixturePrior, components: int)
     Raises
     ------
     TypeError, ValueError : a shape does not fit, `components` is not a positive integer, or with more than one
-        component there are more than 12 points or more than a million assignments.
+        component there are more than 10 points or more than a million assignments.
     """
     data = _check_points(data, prior)
     components = check_scalar("components", components, integer=True, minimum=1)
@@ -727,7 +727,7 @@ def log_predictive(new: Any, factors: MixtureFactors) -> np.ndarray:
 
 
 def _log_block_evidence(data: np.ndarray, prior: MixturePrior) -> float:
-    """Exact ln p(data) of a single Gaussian under the Normal–Wishart prior (Murphy 2007, equation 266)."""
+    """Exact ln p(data) of a single Gaussian under the Normal–Wishart prior (Murphy 2007)."""
     count, size = data.shape
     posterior = update_factors(data, np.ones((count, 1)), prior)
     degrees, log_det = posterior.degrees_of_freedom[0], _log_det_scatters(posterior)[0]
@@ -955,7 +955,7 @@ def gaussian_divergence(
         does not fit the divergence, the divergence is infinite because the target is zero at a grid point, or q
         does not fit on the grid (except for "forward-kl" and "wasserstein-2", to which that is no obstacle).
 
-    Source: T. Minka, Divergence measures and message passing (2005), equation 9.
+    Source: T. Minka, Divergence measures and message passing (2005).
     """
     alpha = _check_divergence(target, divergence, alpha)
     mean = check_array("mean", mean, shape=(target.points.shape[1],))
@@ -985,14 +985,16 @@ def fit_gaussian(
 
     - "forward-kl": the target's mean and covariance (moment matching), exactly.
     - "reverse-kl" and "alpha": BFGS with exact gradients of the quadrature, on mean and Cholesky factor. There
-      may be several local optima. From a given start the one it leads to; without a start the best of those
-      reached from the moments and from the target's (at most six highest) modes.
+      may be several local optima. From a given start the one it leads to, which on an axis of symmetry may
+      be a saddle; without a start the best of those reached from the moments and from the target's (at most six
+      highest) modes.
     - "wasserstein-2" in one dimension: the target's mean, and scale ∫ F⁻¹(u) Φ⁻¹(u) du, exactly. That is the
       covariance of x with its normal score, and smaller than the standard deviation unless p is Gaussian.
     - "wasserstein-2" in two dimensions, an approximation: 610 points x_i of the target are paired with 610
       standard normal points z_i so that Σ ‖x_i − m − A z_i‖² is smallest, A is fitted to the pairs by least
-      squares (m is the target's mean), and the two steps alternate. Gaussian targets are recovered to quadrature accuracy; for
-      others expect errors of a percent in the scales.
+      squares (m is the target's mean), and the two steps alternate. Gaussian targets are recovered to
+      quadrature accuracy; for others expect errors of up to half a percent in the scales, one in the
+      correlation, and half a percent of the total variance in the value.
 
     Parameters
     ----------
@@ -1003,7 +1005,8 @@ def fit_gaussian(
 
     Returns
     -------
-    The fit. Its `value` is in nats, for "wasserstein-2" in squared units of x.
+    The fit. Its `value` is that of `gaussian_divergence`: in nats, without unit for "alpha", in squared units of
+    x for "wasserstein-2". Its `converged` is False where the gradient does not vanish; often there is no minimum.
 
     Raises
     ------
@@ -1026,6 +1029,10 @@ def fit_gaussian(
         # two modes of equal height: keep the first, whatever rounding says
         if best is None or fit.value < best.value - 1e-9:
             best = fit
+    try:
+        check_covariance("the fitted covariance", best.covariance)
+    except ValueError as error:
+        raise ValueError(f"the divergence must have a minimum, but the Gaussian collapses: {error}") from None
     _check_on_grid(target, best.mean, best.covariance, "the fitted Gaussian")
     value = gaussian_divergence(target, best.mean, best.covariance, "alpha", alpha=alpha)
     return GaussianFit(best.mean, best.covariance, value, best.converged)
@@ -1155,6 +1162,9 @@ def _paired_points(target: GridTarget) -> tuple[np.ndarray, np.ndarray]:
     count, step = _LATTICE
     index = np.arange(count)
     normal = ndtri(np.stack([(index + 0.5) / count, (index * step % count + 0.5) / count], axis=1))
+    # A lattice has no tails beyond its last points: give it mean 0 and covariance 1 exactly.
+    normal -= normal.mean(axis=0)
+    normal = _solve_lower(np.linalg.cholesky(normal.T @ normal / count), normal.T).T
     first, second = target.axes
     # far below anything that counts, but finite, so that it can be interpolated
     log_prob = np.maximum(target.log_prob, target.log_prob.max() - 700).reshape(len(first), len(second))

@@ -15,6 +15,7 @@ sys.path.append(str(ROOT))  # works from a fresh checkout, before anything is in
 
 from course_utils.data import digits, old_faithful  # noqa: E402
 from course_utils.gaussians import multivariate_normal_fit  # noqa: E402
+from course_utils.mixtures import fit_em  # noqa: E402
 from course_utils.style import figure_png, palette, panels, use_style  # noqa: E402
 
 
@@ -33,11 +34,27 @@ def _eruptions(axes, title):
 
 def one_gaussian():
     """One Gaussian, fitted to two groups of points."""
-    figure, axes = panels(height=3.6, width=6.5)
+    figure, axes = panels(height=3.4)
     _eruptions(axes, "The best Gaussian has its centre between the groups")
     mean, covariance = multivariate_normal_fit(old_faithful())
     _ellipse(axes, mean, covariance, color=palette.model)
     axes.plot(*mean, "+", color=palette.model, markersize=15, markeredgewidth=3)
+    return figure
+
+
+def two_gaussians():
+    """Two Gaussians; the colour of a point says which of them claims it."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    data, colours = old_faithful(), ("#CC79A7", palette.model)
+    mixture = fit_em(data, 2, restarts=5, rng=np.random.default_rng(0)).mixture
+    claims = mixture.responsibilities(data)[:, mixture.means[:, 0].argmin()]
+    figure, axes = panels(height=3.4)
+    _eruptions(axes, "Two Gaussians and a hidden label")
+    shades = LinearSegmentedColormap.from_list("shares", [colours[0], "#BBBBBB", colours[1]])
+    axes.scatter(*data.T, c=claims, cmap=shades, s=28, zorder=3)
+    for k, colour in zip(mixture.means[:, 0].argsort(), reversed(colours), strict=True):
+        _ellipse(axes, mixture.means[k], mixture.covariances[k], color=colour)
     return figure
 
 
@@ -73,7 +90,7 @@ def main():
     use_style()
     folder = ROOT / "notebooks" / "images"
     folder.mkdir(exist_ok=True)
-    for draw in (course, one_gaussian):
+    for draw in (course, one_gaussian, two_gaussians):
         target = folder / f"{draw.__name__}.png"
         target.write_bytes(figure_png(draw()))
         print(f"{target.relative_to(ROOT)}: {draw.__doc__}")

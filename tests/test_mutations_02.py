@@ -1,0 +1,74 @@
+"""Wrong versions of lesson 02's formulas, each of which one of its claims must reject."""
+
+import pytest
+from mutations import objection
+
+LESSON = "02_mixtures.ipynb"
+
+MUTANTS = {
+    "the weights are left out of the joint": (
+        "return np.log(weights) + np.stack(densities, axis=1)",
+        "return np.stack(densities, axis=1)",
+        "our mixture density is that of torch.distributions",
+    ),
+    "the log is taken inside the sum": (
+        "return special.logsumexp(log_joint(data, weights, means, covariances), axis=1)",
+        "return log_joint(data, weights, means, covariances).sum(axis=1)",
+        "our mixture density is that of torch.distributions",
+    ),
+    "the sum is naive and underflows": (
+        "return special.logsumexp(log_joint(data, weights, means, covariances), axis=1)",
+        "return np.log(np.exp(log_joint(data, weights, means, covariances)).sum(axis=1))",
+        "our mixture density is that of torch.distributions",
+    ),
+    "responsibilities are normalised over the data": (
+        "return special.softmax(log_joint(data, weights, means, covariances), axis=1)",
+        "return special.softmax(log_joint(data, weights, means, covariances), axis=0)",
+        "each point is shared out completely",
+    ),
+    "responsibilities ignore the weights": (
+        "return special.softmax(log_joint(data, weights, means, covariances), axis=1)",
+        "return special.softmax(log_joint(data, weights, means, covariances) - np.log(weights), axis=1)",
+        "our responsibilities are scikit-learn's",
+    ),
+    "the variance stands where the width belongs": (
+        "narrow = np.log(0.1) + stats.norm.logpdf(points, points[0], np.exp(log_scale))",
+        "narrow = np.log(0.1) + stats.norm.logpdf(points, points[0], np.exp(2 * log_scale))",
+        "near the singularity the log-likelihood grows as −log σ",
+    ),
+    "one weight too many is counted": (
+        "return components - 1 + components * dimensions + covariances[structure]",
+        "return components + components * dimensions + covariances[structure]",
+        "the number of free parameters, for 4 structures and 4 sizes",
+    ),
+    "a covariance is counted without its symmetry": (
+        "one = dimensions * (dimensions + 1) // 2",
+        "one = dimensions * dimensions",
+        "the number of free parameters, for 4 structures and 4 sizes",
+    ),
+    "Fisher's identity without responsibilities": (
+        "weighted = torch.autograd.grad((torch.tensor(shares) * table).sum()",
+        "weighted = torch.autograd.grad((0.5 * table).sum()",
+        "Fisher's identity for the weights",
+    ),
+    "the change of units is forgotten": (
+        "constant = -len(data) * np.log(data.std(axis=0)).sum()",
+        "constant = -np.log(data.std(axis=0)).sum()",
+        "gradient ascent reaches the known maximum −1130.264",
+    ),
+    "the noise is left out of the marginal": (
+        "r = square / stats.norm.pdf(0.7, 0, np.sqrt(5.0)) ** 2",
+        "r = square / stats.norm.pdf(0.7, 0, np.sqrt(4.0)) ** 2",
+        "the relative variance of a blind draw is r^D − 1, for D = 1, 2, 4",
+    ),
+}
+
+
+def test_the_lesson_as_it_stands_raises_no_objection():
+    assert objection(LESSON) is None
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_wrong_formula_is_rejected(name):
+    original, mutant, statement = MUTANTS[name]
+    assert objection(LESSON, original, mutant) == statement
