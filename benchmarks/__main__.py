@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks import Report
 
 BENCHMARKS = {
+    "em": "twenty iterations of EM for a Gaussian mixture, against scikit-learn, and how time and memory grow",
     "explorers": "time of one explorer redraw, against a new figure for every move",
     "imports": "what importing course_utils costs beside importing torch",
 }

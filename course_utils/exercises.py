@@ -26,6 +26,7 @@ import textwrap
 import threading
 import time
 import traceback
+import types
 import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -37,6 +38,8 @@ import numpy as np
 # Some systems give threads small stacks; deep recursion must end in a RecursionError, not in a dead kernel.
 _STACK_BYTES = 64 * 1024 * 1024
 _PRINTED_CHARACTERS = 600
+_THREAD = "exercise"
+_IMPORT_SECONDS = 20.0  # how long an import that is under way at the deadline may go on
 _UNEXPLAINED = {"wrong", "wrong_shape", "not_finite"}  # verdicts that leave the reader to find the cause
 _BRANDS = {
     "open": ("○", "Not attempted yet", "#595959"),
@@ -191,6 +194,9 @@ class Exercise:
 
     def examine(self, function):
         """Judge `function` and return the `Verdict`; failed attempts count towards the hints."""
+        if threading.current_thread().name == _THREAD:
+            words = "The call of the check belongs below the function, at the left margin; here it stands inside."
+            return Verdict("wrong_call", "the function checks itself", words)
         with _session_kept():
             verdict = self._judge(function)
         if verdict.correct:
@@ -215,7 +221,7 @@ class Exercise:
         return f"Hint {self._hints_given} of {len(self.hints)}: {self.hints[self._hints_given - 1]}"
 
     def _judge(self, function):
-        if not callable(function) or isinstance(function, type):
+        if not callable(function) or issubclass(type(function), type):
             return Verdict(
                 "not_callable",
                 f"{self.name} must be a function",
@@ -254,7 +260,7 @@ class Exercise:
     def _wrong_arity(self, function):
         try:
             signature = inspect.signature(function)
-        except (TypeError, ValueError):  # some built-in functions tell nothing about themselves
+        except Exception:  # some built-in functions tell nothing about themselves, some objects tell lies
             return None
         try:
             signature.bind(*self.arguments)
@@ -442,7 +448,7 @@ def _in_thread(work, deadline):
     """Run `work` in a thread until it ends; at the deadline, or when interrupted, make it end."""
     before = threading.stack_size(_STACK_BYTES)
     try:
-        thread = threading.Thread(target=work, name="exercise", daemon=True)
+        thread = threading.Thread(target=work, name=_THREAD, daemon=True)
         thread.start()
     finally:
         threading.stack_size(before)
@@ -450,11 +456,25 @@ def _in_thread(work, deadline):
         while thread.is_alive() and time.monotonic() < deadline:
             thread.join(0.05)  # in short steps: on Windows a longer wait could not be interrupted
     finally:  # also when the reader presses 'interrupt' while the check waits
+        # A module whose import is cut off stays half-made, and broken for the rest of the session.
+        patience = time.monotonic() + _IMPORT_SECONDS
+        while _is_importing(thread) and time.monotonic() < patience:
+            thread.join(0.05)
         give_up = time.monotonic() + 2.0
         while thread.is_alive() and time.monotonic() < give_up:
             ident = ctypes.c_ulong(thread.ident)
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_TimeIsUp))
             thread.join(0.01)
+
+
+def _is_importing(thread):
+    """Whether the thread is inside an import statement just now."""
+    frame = sys._current_frames().get(thread.ident)
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class _Bounded(io.TextIOBase):
@@ -486,9 +506,14 @@ def _session_kept():
             torch.set_rng_state(states[2])
 
 
+def _code_of(function):
+    """Return the code object of a function or method written in Python, None for any other callable."""
+    return function.__code__ if type(function) in (types.FunctionType, types.MethodType) else None
+
+
 def _is_empty(function):
     """Whether the body is nothing but a docstring and ``...`` or ``pass``."""
-    code = getattr(function, "__code__", None)
+    code = _code_of(function)
     if code is None or code.co_flags & inspect.CO_GENERATOR:
         return False
     for step in dis.get_instructions(code):
@@ -502,11 +527,11 @@ def _is_empty(function):
 
 def _own_line(error, function):
     """Quote the last line of the reader's own code that the exception passed through."""
-    path = getattr(getattr(function, "__code__", None), "co_filename", None)
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    code = _code_of(function)
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if code and frame.filename == code.co_filename]
     if not own:
         return ""
-    number = own[-1].lineno - function.__code__.co_firstlineno + 1
+    number = own[-1].lineno - code.co_firstlineno + 1
     where = f"Line {number} of your function" if number > 0 else "In a function of yours"
     return f"{where}: {(own[-1].line or '').strip()}"
 
@@ -606,7 +631,7 @@ def _pattern(pairs):
     nonzero = np.abs(expected) > 1e-12
     if nonzero.sum() >= 3:
         ratios = got[nonzero] / expected[nonzero]
-        if np.allclose(ratios, ratios[0], rtol=1e-4) and np.allclose(got[~nonzero], 0):
+        if ratios[0] != 0 and np.allclose(ratios, ratios[0], rtol=1e-4) and np.allclose(got[~nonzero], 0):
             return f"Everywhere your answer is {ratios[0]:.4g} times the right one: a constant factor is off."
     if np.allclose(got - expected, got[0] - expected[0], rtol=1e-4):
         return "Everywhere it is off by the same amount: a constant is missing or too much."

@@ -272,6 +272,7 @@ class ConjugatePrior:
         """
         data = _numbers("data", data, shape=("N", "D"))
         components = check_scalar("components", components, integer=True, minimum=1)
+        _check_varies(data, "Leave it out, or choose the scale of the prior yourself")
         covariance = _covariance_of(data)
         columns = data.shape[1]
         return cls(2.0, data.mean(axis=0), 0.01, covariance / components ** (2 / columns), columns + 2.0)
@@ -385,7 +386,7 @@ def fit_em(
     initialise : how starts are drawn. Means are K rows, apart from each other ("k-means++", Arthur and
         Vassilvitskii 2007, with columns scaled to unit variance) or any ("random"); weights are equal;
         covariances are that of the data, divided by K^(2/D), a K-th of its volume. Of more than 100 000 rows,
-        as many are drawn and used for this.
+        as many are drawn with replacement, and used for this.
     restarts : number of starts.
     prior : see `ConjugatePrior`.
     max_iterations : most steps from each start.
@@ -416,7 +417,9 @@ def fit_em(
     if start is not None:
         _check_start(start, data, components, structure, restarts)
     if prior is None:
-        _check_spread(data, components)
+        if len(data) < components:
+            raise _too_few_rows(len(data), components)
+        _check_varies(data, "Leave it out, or use prior=…")
     else:
         _check_prior(prior, data.shape[1])
     if start is not None:
@@ -492,11 +495,8 @@ class _Moments(NamedTuple):
 
 def _view(mixture: GaussianMixture) -> _View:
     components, columns = mixture.means.shape
-    # Factors of correlation matrices are well scaled, however much the variances of the columns differ.
-    correlations, scales = _correlations(mixture.covariances)
-    factors = np.linalg.cholesky(correlations)
-    inverses = np.tril(np.linalg.inv(factors)) / scales[:, None, :]
-    factors = factors * scales[:, :, None]
+    factors = np.linalg.cholesky(mixture.covariances)
+    inverses = np.linalg.inv(factors)
     origin = mixture.weights @ mixture.means
     matrix = np.empty((components, columns, columns + 1))
     matrix[:, :, :-1] = inverses
@@ -590,8 +590,8 @@ def _moments(mixture: GaussianMixture, data: np.ndarray) -> _Moments:
     view = mixture._view
     firsts, squares, log_likelihood = _sums(mixture, data)
     counts = firsts[:, -1]
-    means = view.origin + firsts[:, :-1] / np.maximum(counts, np.finfo(np.float64).tiny)[:, None]
-    jumps = np.einsum("kij,kj->ki", view.inverses, means - mixture.means)
+    centred = firsts[:, :-1] / np.maximum(counts, np.finfo(np.float64).tiny)[:, None]
+    jumps = np.einsum("kij,kj->ki", view.inverses, centred - (mixture.means - view.origin))
     correction = counts[:, None, None] * jumps[:, :, None] * jumps[:, None, :]
     of_jumps, of_rows = (np.diagonal(matrices, axis1=1, axis2=2) for matrices in (correction, squares))
     if np.any(of_jumps > _FAR_JUMP * (of_rows - of_jumps)):
@@ -599,7 +599,8 @@ def _moments(mixture: GaussianMixture, data: np.ndarray) -> _Moments:
     else:
         squares = squares - correction
     scatters = view.factors @ squares @ view.factors.transpose(0, 2, 1)
-    return _Moments(counts, means, (scatters + scatters.transpose(0, 2, 1)) / 2, log_likelihood)
+    scatters = (scatters + scatters.transpose(0, 2, 1)) / 2
+    return _Moments(counts, view.origin + centred, scatters, log_likelihood)
 
 
 def _log_likelihood(mixture: GaussianMixture, data: np.ndarray) -> float:
@@ -754,7 +755,7 @@ def _draw_starts(
     columns = data.shape[1]
     draw_means = _spread_rows if initialise == "k-means++" else _any_rows
     for _ in range(count):
-        rows = data if len(data) <= _START_ROWS else data[rng.choice(len(data), _START_ROWS, replace=False)]
+        rows = data if len(data) <= _START_ROWS else data[rng.integers(len(data), size=_START_ROWS)]
         covariance = _covariance_of(rows, definite=prior is None) / components ** (2 / columns)
         if prior is not None:  # its mode, for columns in which the data do not vary
             covariance = covariance + prior.scale / (prior.degrees_of_freedom + columns + 1)
@@ -800,7 +801,11 @@ def _numbers(name: str, value: Any, *, shape: Shape | None = None) -> np.ndarray
             f"{name} requires grad, but mixtures are computed in numpy, where the gradient would be lost; "
             f"use torch.distributions.MixtureSameFamily, or pass {name}.detach()"
         )
-    return check_array(name, value, shape=shape, min_size=1)
+    array = check_array(name, value, shape=shape, min_size=1, finite=False)
+    # A sum, unlike a look at every number, takes no memory. If it is not finite, the look says where and why.
+    with np.errstate(over="ignore", invalid="ignore"):
+        all_finite = np.isfinite(array.sum())
+    return array if all_finite else check_array(name, array)
 
 
 def _generator(rng: np.random.Generator | int | None) -> np.random.Generator:
@@ -869,15 +874,13 @@ def _check_start(
         raise ValueError(f"restarts must be 1 with a given start, from which every run is the same; got {restarts}")
 
 
-def _check_spread(data: np.ndarray, components: int) -> None:
-    if len(data) < components:
-        raise _too_few_rows(len(data), components)
+def _check_varies(data: np.ndarray, remedy: str) -> None:
     constant = data.min(axis=0) == data.max(axis=0)
     if constant.any():
         column = np.argmax(constant)
         raise ValueError(
             f"data must vary in every column, or the likelihood has no upper bound; column {column} is "
-            f"{data[0, column]:.6g} throughout. Leave it out, or use prior=…"
+            f"{data[0, column]:.6g} throughout. {remedy}"
         )
 
 

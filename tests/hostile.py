@@ -121,6 +121,22 @@ def _interrupts(*arguments):
     raise KeyboardInterrupt
 
 
+class _AnswersEverything:
+    def __getattr__(self, name):
+        return 1
+
+    def __call__(self, *arguments):
+        return 0.0
+
+
+class _RefusesEverything:
+    def __getattribute__(self, name):
+        raise RuntimeError("no")
+
+    def __call__(self, *arguments):
+        return 0.0
+
+
 def _returns(value):
     return lambda *arguments: value
 
@@ -137,6 +153,8 @@ CALLABLES = {
     "exits": _exits,
     "yields": _yields,
     "interrupts": _interrupts,
+    "answers every question": _AnswersEverything(),
+    "answers no question": _RefusesEverything(),
     "takes nothing": lambda: 0.0,
     "takes only keywords": lambda *, a=1: 0.0,
     "returns None": _returns(None),

@@ -211,6 +211,38 @@ def test_hostile_submissions_get_a_verdict(exercise, name):
     assert verdict.title
 
 
+def test_a_check_inside_the_function_is_told_so_and_starts_no_threads(exercise):
+    before = threading.active_count()
+
+    def checks_itself(data):
+        assert exercise.examine(checks_itself).title == "the function checks itself"
+        exercise.check(checks_itself)
+        return _mean_and_variance(data)
+
+    verdict = exercise.examine(checks_itself)
+    assert verdict.correct
+    assert "at the left margin" in verdict.printed
+    assert threading.active_count() == before
+
+
+def test_an_import_is_never_cut_off_in_the_middle(exercise, tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text(
+        "import time\nfor _ in range(40):\n    time.sleep(0.02)\nready = True\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    exercise.seconds = 0.2
+
+    def imports(data):
+        import slow_to_import
+
+        return _mean_and_variance(data) if slow_to_import.ready else None
+
+    exercise.examine(imports)
+    import slow_to_import
+
+    assert slow_to_import.ready
+
+
 def test_random_states_are_put_back(exercise):
     def seeds(data):
         random.seed(3)

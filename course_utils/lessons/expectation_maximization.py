@@ -15,8 +15,9 @@ from course_utils.style import palette
 # --- explorers --------------------------------------------------------------------------------------------------------
 
 _SECOND = "#CC79A7"  # the second component's colour, where two components of one model must be told apart
-_STEPS = 30  # of EM in the step-through
+_STEPS = 50  # of EM in the step-through
 _MAXIMUM = -1130.263960  # log-likelihood in nats of the best two components on Old Faithful
+_FLOOR = -1310.0  # lower values, of poor starts, are drawn at this edge
 
 # For each start: the means, and the covariances as a share of the data's.
 _STARTS = {
@@ -60,14 +61,13 @@ def _build_step_through(figure):
     ellipses = [left.plot([], [], color=colour, linewidth=2.5)[0] for colour in (palette.model, _SECOND) * 2]
     left.set(title="Colour: who is responsible", xlabel="eruption, minutes", ylabel="waiting, minutes")
     left.set(xlim=(1, 6), ylim=(38, 102))
-    (bound,) = right.plot(
-        [], [], "o-", color=palette.approximation, markersize=5, label=r"lower bound $\mathcal{L}(q, \theta)$"
-    )
-    (likelihood,) = right.plot([], [], "-", color=palette.model, linewidth=2.5, label="log-likelihood")
+    right.axhline(_MAXIMUM, linestyle="--", color=palette.truth, linewidth=1.5, label="maximum")
+    (bound,) = right.plot([], [], "-", color=palette.approximation, label=r"lower bound $\mathcal{L}(q, \theta)$")
+    (likelihood,) = right.plot([], [], "-", color=palette.model, label="log-likelihood")
     (here,) = right.plot([], [], "o", color=palette.model, markersize=11, markeredgecolor="white")
     (below,) = right.plot([], [], "o", color=palette.approximation, markersize=8, markeredgecolor="white")
-    right.set(title="The bound follows and touches", xlabel="half-step: E, M, E, M, …")
-    right.set(ylabel="nats below the maximum", yscale="log", xlim=(-1, 2 * _STEPS + 1), ylim=(2000, 5e-6))
+    right.set(title="The bound follows and touches", xlabel="half-step: E, M, E, M, …", ylabel="nats")
+    right.set(xlim=(-2, 2 * _STEPS + 2), ylim=(_FLOOR - 6, _MAXIMUM + 12))
     right.legend(loc="lower right")
     return SimpleNamespace(
         points=points,
@@ -87,10 +87,7 @@ def _draw_step_through(parts, half, start):
     components = list(zip(mixture.means, mixture.covariances, strict=True))
     for place, ellipse in enumerate(parts.ellipses):
         ellipse.set_data(*_ellipse(*components[place % 2], 1 + place // 2))
-    # the smallest gap that is drawn keeps a logarithm finite where nothing is left to gain
-    bounds, likelihoods = (
-        np.maximum(_MAXIMUM - np.array([state[column] for state in run[: half + 1]]), 1e-5) for column in (2, 3)
-    )
+    bounds, likelihoods = (np.maximum([state[column] for state in run[: half + 1]], _FLOOR) for column in (2, 3))
     parts.bound.set_data(np.arange(half + 1), bounds)
     parts.likelihood.set_data(np.arange(half + 1), likelihoods)
     parts.here.set_data([half], [likelihoods[-1]])
@@ -111,13 +108,14 @@ def step_through():
         _build_step_through,
         _draw_step_through,
         [
-            Slider("half", label="half-steps", minimum=0, maximum=2 * _STEPS, step=1, value=3),
-            Choice("start", label="start", options=tuple(_STARTS), value="crossed"),
+            Slider("half", label="half-steps", minimum=0, maximum=2 * _STEPS, step=1, value=30),
+            Choice("start", label="start", options=tuple(_STARTS), value="both on one group"),
         ],
         name="step_through",
         title="EM, half a step at a time",
-        alt="Left, the eruptions coloured by responsibility and the ellipses of two components. Right, how far the "
-        "log-likelihood and its lower bound are below the maximum, after each half-step.",
+        alt="Left, the eruptions coloured by responsibility, with the ellipses of two components. Right, the "
+        "log-likelihood and its lower bound after each half-step, below the dashed maximum; whatever is under −1310 "
+        "is drawn at that edge.",
         width=9.4,
         height=4.0,
     )
@@ -141,8 +139,8 @@ def _build_tangent_bound(figure):
     (new,) = left.plot([], [], "^", color=palette.approximation, markersize=11, markeredgecolor="white")
     (risen,) = left.plot([], [], "o", color="white", markeredgecolor=palette.model, markersize=9, markeredgewidth=2)
     left.set(title="Touch, then climb the bound", xlabel="mean μ of the long waits, minutes")
-    left.set(ylabel="nats per data point", xlim=(45, 105), ylim=(-8.2, -3.6))
-    left.legend(loc="lower right")
+    left.set(ylabel="nats per data point", xlim=(45, 105), ylim=(-8.2, -3.1))
+    left.legend(loc="upper left", ncols=2, columnspacing=1.2)
     right.plot([45, 105], [45, 105], "--", color=palette.truth, linewidth=1.5, label="standing still")
     (em_map,) = right.plot([], [], color=palette.model, label="EM's map")
     (path,) = right.plot([], [], "-", color=palette.approximation, linewidth=1.5, label="12 steps")

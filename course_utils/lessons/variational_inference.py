@@ -47,8 +47,8 @@ def _build_tug_of_war(figure):
     (reverse,) = right.fill([0, 1], [0, 1], color=palette.approximation, alpha=0.6, label="q log(q/p)")
     (forward,) = right.fill([0, 1], [0, 1], color=palette.model, alpha=0.45, label="p log(p/q)")
     right.set(title="Where each KL comes from", xlabel="duration z, minutes", ylabel="integrand, nats per minute")
-    right.set(xlim=(0, 7), ylim=(-0.6, 2.1))
-    right.legend(loc="upper left", ncols=2, columnspacing=1.2, handlelength=1.2)
+    right.set(xlim=(0, 7), ylim=(-0.6, 2.6))
+    right.legend(loc="upper left", ncols=2, columnspacing=1.2, handlelength=1.2, frameon=True, framealpha=1)
     heights = bars.bar(["KL(q‖p)", "KL(p‖q)"], [0, 0], color=[palette.approximation, palette.model], width=0.6)
     bars.set(title="The two sums", ylabel="nats (bars end at 5)", ylim=(0, 5.4), xlim=(-0.6, 1.6))
     return SimpleNamespace(
@@ -95,7 +95,7 @@ def tug_of_war():
         title="Two divergences pull at one Gaussian",
         alt="Left, a target density with two humps and a Gaussian q. Middle, the integrands of both KL divergences, "
         "shaded. Right, the two divergences as bars.",
-        width=10.2,
+        width=10.0,
         height=3.7,
     )
 
@@ -197,11 +197,11 @@ def cavi_path(data: np.ndarray, prior: MixturePrior, start: np.ndarray, sweeps: 
         outer = strengths[:, None, None] * means[:, :, None] * means[:, None, :]
         scatters = prior.scatter + (path[-1].T @ products).reshape(-1, size, size) - outer
         factors = np.linalg.inv(np.linalg.cholesky(scatters))
-        whitened = np.einsum("kij,nkj->nki", factors, centred[:, None, :] - means)
+        whitened = factors @ (centred.T - means[:, :, None])
         log_det = special.digamma((degrees[:, None] - np.arange(size)) / 2).sum(axis=1)
         log_det += 2 * np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         log_rho = special.digamma(prior.concentration + counts) + (log_det - size / strengths) / 2
-        log_rho = log_rho - degrees * np.sum(whitened**2, axis=2) / 2
+        log_rho = log_rho - degrees * np.sum(whitened**2, axis=1).T / 2
         log_rho -= log_rho.max(axis=1, keepdims=True)
         rho = np.exp(log_rho)
         path.append(rho / rho.sum(axis=1, keepdims=True))
@@ -230,6 +230,7 @@ def _draw_pruning(parts, concentration, sweeps):
         path = cavi_path(parts.data, prior, start, _MOST_SWEEPS)
         parts.paths[concentration] = path, path.sum(axis=1)
     path, counts = parts.paths[concentration]
+    sweeps = round(sweeps)  # a logarithmic slider stands on fractions too
     responsibilities, here = path[sweeps], counts[sweeps]
     for k, (ellipse, curve) in enumerate(zip(parts.ellipses, parts.curves, strict=True)):
         curve.set_data(np.arange(1, _MOST_SWEEPS + 1), counts[1:, k])
@@ -389,10 +390,10 @@ gaussian_kl = Exercise(
     reference=_kl,
     spellings={"torch": _kl_torch, "loop": _kl_loop},
     probes=[
-        (np.array([1.0]), np.array([0.0]), np.array([0.0]), np.array([0.0])),
+        (np.array([1.0]), np.array([0.0]), np.array([0.0]), np.array([0.5])),
         (np.array([0.5]), np.array([-1.2]), np.array([-0.3]), np.array([0.4])),
         (np.array([2.0, -1.0, 0.3]), np.array([0.7, -2.0, 1.0]), np.array([1.5, 0.2, 0.0]), np.array([-0.5, 0.3, 0.6])),
-        (np.array([0.4, 3.0]), np.array([-0.6, 0.9]), np.zeros(2), np.zeros(2)),
+        (np.array([0.4, 3.0]), np.array([-0.6, 0.9]), np.zeros(2), np.array([0.2, -0.4])),
     ],
     misconceptions=[
         Misconception(
@@ -408,10 +409,7 @@ gaussian_kl = Exercise(
         Misconception(
             "log-variance for variance",
             lambda mean_q, log_var_q, mean_p, log_var_p: (
-                np.sum(log_var_q / log_var_p + (mean_q - mean_p) ** 2 / log_var_p - 1 - np.log(log_var_q / log_var_p))
-                / 2
-                if np.all(log_var_q * log_var_p > 0)
-                else np.sum(log_var_q + (mean_q - mean_p) ** 2 - 1 - (log_var_q - log_var_p)) / 2
+                np.sum((log_var_q + (mean_q - mean_p) ** 2) / log_var_p - 1 - (log_var_q - log_var_p)) / 2
             ),
             "You use `log_var` where the variance belongs. Both arguments are logarithms: the variance is "
             "np.exp(log_var).",
@@ -496,7 +494,7 @@ gaussian_kl = Exercise(
                 )
                 / 2
             ),
-            "These are the divergences of the single coordinates. Both q and p are products, so their sum is asked for.",
+            "These are the divergences of the single coordinates. q and p are products, so their sum is asked for.",
         ),
         Misconception(
             "mean for sum",
@@ -704,7 +702,7 @@ update_precision = Exercise(
             "half for the mean forgotten",
             _changed(shape=-0.5),
             "The shape is too small by ½: it grows by ½ for every datum and by ½ once more, because the prior of μ, "
-            "with its variance 1/(λ₀τ), also carries a factor √τ.",
+            "with its variance 1/(κ₀τ), also carries a factor √τ.",
         ),
         Misconception(
             "N for N/2",
@@ -740,12 +738,12 @@ update_precision = Exercise(
         Misconception(
             "prior of the mean forgotten",
             _changed(rate=lambda x, m, s, m0, l0, a0, b0: -l0 * ((m - m0) ** 2 + s**2) / 2),
-            "The prior of μ depends on τ too: its term ½ λ₀ E[(μ − μ₀)²] belongs to the rate.",
+            "The prior of μ depends on τ too: its term ½ κ₀ E[(μ − μ₀)²] belongs to the rate.",
         ),
         Misconception(
             "prior's strength forgotten",
             _changed(rate=lambda x, m, s, m0, l0, a0, b0: (1 - l0) * ((m - m0) ** 2 + s**2) / 2),
-            "E[(μ − μ₀)²] must be multiplied by the prior's strength λ₀.",
+            "E[(μ − μ₀)²] must be multiplied by the prior's strength κ₀.",
         ),
         Misconception(
             "prior rate forgotten",
@@ -769,7 +767,7 @@ update_precision = Exercise(
         ),
     ],
     hints=[
-        "Collect what depends on τ in log p(x | μ, τ) + log p(μ | τ) + log p(τ): multiples of log τ, and multiples of τ.",
+        "Collect what depends on τ in log p(x | μ, τ) + log p(μ | τ) + log p(τ): multiples of log τ and of τ.",
         "The log of Gamma(a, b) is (a − 1) log τ − b τ + const: a − 1 is what multiplies log τ, −b what multiplies τ.",
         "E[(x − μ)²] = (x − m)² + s² under q(μ) = N(m, s²), and likewise for (μ − μ₀)².",
     ],

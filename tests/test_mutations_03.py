@@ -1,0 +1,162 @@
+"""Wrong versions of lesson 03's central formulas: the claims of the notebook must reject every one of them.
+
+A mutant is one edit in the notebook's own code. The code cells are then run from the top until a claim fails.
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import contracts
+import nbformat
+import pytest
+
+from course_utils import ClaimError
+
+NOTEBOOK = Path(__file__).resolve().parent.parent / "notebooks" / "03_expectation_maximization.ipynb"
+
+# Not run here: what students write, pictures, and fits from many starts, which take long and hold no mutant.
+LEFT_OUT = re.compile(r"\bshow\(|\b(?:starts|ends|fits|predictions|theirs)\b")
+
+
+class Mutant(NamedTuple):
+    """A plausible slip: what stands in the notebook, what somebody might write, and the claim that notices."""
+
+    right: str
+    wrong: str
+    noticed_by: str
+
+
+M_STEP_CLAIM = "after the M-step, Q has no slope"
+MAP_CLAIM = "our MAP step is course_utils's"
+IDENTITY_CLAIM = "𝓛 + KL(q‖p(z|x)) = log p(x)"
+
+MUTANTS = {
+    "Jensen: unweighted average of the logs": Mutant(
+        "- np.sum(q * np.log(t), axis=1)", "- np.mean(np.log(t), axis=1)", "log of the average"
+    ),
+    "joint: π_k left out": Mutant(
+        "return np.log(weights) + np.stack(columns, axis=1)",
+        "return np.stack(columns, axis=1)",
+        "our table of log p(x, z) is course_utils's",
+    ),
+    "bound: entropy with the wrong sign": Mutant(
+        "q * table - special.xlogy(q, q)", "q * table + special.xlogy(q, q)", IDENTITY_CLAIM
+    ),
+    "bound: entropy left out": Mutant("q * table - special.xlogy(q, q)", "q * table", IDENTITY_CLAIM),
+    "divergence: the other direction": Mutant(
+        "special.rel_entr(guesses, posterior)", "special.rel_entr(posterior, guesses)", IDENTITY_CLAIM
+    ),
+    "bound in one parameter: q follows the new value": Mutant(
+        "lower_bound(special.softmax(log_joint_of(old, scale), axis=1)",
+        "lower_bound(special.softmax(log_joint_of(mean, scale), axis=1)",
+        "the weighted average is the bound's summit",
+    ),
+    "one-parameter M-step: N for N_k": Mutant(
+        "return r @ waiting / r.sum()",
+        "return r @ waiting / len(waiting)",
+        "the weighted average is the bound's summit",
+    ),
+    "M-step: N for N_k in the means": Mutant(
+        "means = r.T @ data / counts[:, None]\n    offsets", "means = r.T @ data / len(data)\n    offsets", M_STEP_CLAIM
+    ),
+    "M-step: N for N_k in the covariances": Mutant(
+        "r, offsets, offsets) / counts[:, None, None]", "r, offsets, offsets) / len(data)", M_STEP_CLAIM
+    ),
+    "M-step: covariance around the old means": Mutant(
+        "offsets = data[:, None, :] - means\n", "offsets = data[:, None, :] - theta[1]\n", M_STEP_CLAIM
+    ),
+    "M-step: outer product lost": Mutant(
+        "r, offsets, offsets) / counts[:, None, None]",
+        "r, offsets, offsets) * np.eye(2) / counts[:, None, None]",
+        M_STEP_CLAIM,
+    ),
+    "M-step: responsibilities squared": Mutant(
+        "r, offsets, offsets) / counts[:, None, None]", "r**2, offsets, offsets) / counts[:, None, None]", M_STEP_CLAIM
+    ),
+    "M-step: N_k − 1": Mutant(
+        "r, offsets, offsets) / counts[:, None, None]",
+        "r, offsets, offsets) / (counts - 1)[:, None, None]",
+        M_STEP_CLAIM,
+    ),
+    "M-step: equal weights": Mutant("return counts / len(data), means", "return np.full(2, 0.5), means", M_STEP_CLAIM),
+    "E-step: normalised over the data": Mutant(
+        "return maximise(data, special.softmax(log_joint(data, *theta), axis=1))",
+        "return maximise(data, special.softmax(log_joint(data, *theta), axis=0))",
+        "our EM step is course_utils's",
+    ),
+    "MAP: α for α − 1": Mutant(
+        "(counts + alpha - 1) / (len(data) + len(counts) * (alpha - 1))",
+        "(counts + alpha) / (len(data) + len(counts) * alpha)",
+        f"{MAP_CLAIM}: weights",
+    ),
+    "MAP: prior mean without its strength": Mutant(
+        "+ kappa * prior.mean) / (counts + kappa)", "+ prior.mean) / (counts + 1)", f"{MAP_CLAIM}: means"
+    ),
+    "MAP: pull towards the prior mean left out of the covariance": Mutant(
+        "scatter += (counts * kappa", "scatter += 0 * (counts * kappa", f"{MAP_CLAIM}: covariances"
+    ),
+    "MAP: ν + D + 1, the mean's own factor forgotten": Mutant(
+        "prior.degrees_of_freedom + data.shape[1] + 2",
+        "prior.degrees_of_freedom + data.shape[1] + 1",
+        f"{MAP_CLAIM}: covariances",
+    ),
+    "rate: doubt left out of the missing information": Mutant(
+        "r * (1 - r) * (waiting - end) ** 2", "r * (waiting - end) ** 2", "the slope of EM's map"
+    ),
+    "rate: one factor σ² too many": Mutant(
+        "(waiting - end) ** 2) / scale**2 / r.sum()",
+        "(waiting - end) ** 2) / scale**4 / r.sum()",
+        "the slope of EM's map",
+    ),
+    "rate: complete and observed information swapped": Mutant(
+        "torch.linalg.solve(complete, observed)", "torch.linalg.solve(observed, complete)", "J = I − I_com⁻¹ I_obs"
+    ),
+    "hard E-step: not hard": Mutant(
+        "return np.eye(table.shape[1])[table.argmax(axis=1)]",
+        "return special.softmax(table, axis=1)",
+        "hard E-step: the log-likelihood goes down",
+    ),
+}
+
+
+def code():
+    """The sources of the cells that are run, in order."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    return [
+        cell.source
+        for _, cell in contracts.code_cells(notebook)
+        if not contracts.tags(cell) & {"exercise", "solution", "explorer"} and not LEFT_OUT.search(cell.source)
+    ]
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Run sources one after the other in a namespace of their own."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(os.fspath(NOTEBOOK.parent))
+
+    def run(sources):
+        names = {"__name__": "lesson_03"}
+        for source in sources:
+            exec(compile(source, NOTEBOOK.name, "exec"), names)
+
+    return run
+
+
+def test_without_a_mutant_every_claim_holds(run, capsys):
+    run(code())
+    printed = capsys.readouterr().out
+    for name, mutant in MUTANTS.items():
+        assert f"✓ {mutant.noticed_by}" in printed, f"no claim begins with {mutant.noticed_by!r} ({name})"
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_claims_reject(name, run):
+    mutant = MUTANTS[name]
+    sources = code()
+    assert sum(source.count(mutant.right) for source in sources) == 1, f"{mutant.right!r} must stand there once"
+    with pytest.raises(ClaimError, match=re.escape(f"✗ {mutant.noticed_by}")):
+        run([source.replace(mutant.right, mutant.wrong) for source in sources])
