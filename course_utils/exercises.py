@@ -8,9 +8,10 @@ probes are copied for every call, and the random states of Python, NumPy and tor
 **The time limit.** The function runs in a thread of its own, while the kernel waits. When its time is over, an
 exception is raised inside that thread (`PyThreadState_SetAsyncExc`, part of every CPython on Linux, macOS and
 Windows), again and again until the thread ends, so that neither a loop nor a bare ``except:`` inside it goes on for
-ever. What this cannot stop is one single call into compiled code (one huge matrix product, ``time.sleep``): the
-verdict comes on time, and the thread ends when that call returns. Nor can it hold back ``os._exit``, or a process
-that fills the memory. It protects learners from accidents; it is no sandbox against malice.
+ever. (An endless loop within two nested bare excepts can outlive this; like the call below it is then given up.) What
+this cannot stop is one single call into compiled code (one huge matrix product, ``time.sleep``): the verdict comes on
+time, and the thread ends when that call returns. Nor can it hold back ``os._exit``, or a process that fills the
+memory. It protects learners from accidents; it is no sandbox against malice.
 """
 
 import contextlib
@@ -446,25 +447,35 @@ def _run(function, probe, convert, deadline):
 
 def _in_thread(work, deadline):
     """Run `work` in a thread until it ends; at the deadline, or when interrupted, make it end."""
+    ended = threading.Event()  # set by the work itself, so that no exception is raised in the thread's own clean-up
+
+    def run():
+        try:
+            work()
+        finally:
+            ended.set()
+
     before = threading.stack_size(_STACK_BYTES)
     try:
-        thread = threading.Thread(target=work, name=_THREAD, daemon=True)
+        thread = threading.Thread(target=run, name=_THREAD, daemon=True)
         thread.start()
     finally:
         threading.stack_size(before)
     try:
-        while thread.is_alive() and time.monotonic() < deadline:
-            thread.join(0.05)  # in short steps: on Windows a longer wait could not be interrupted
+        while not ended.is_set() and time.monotonic() < deadline:
+            ended.wait(0.05)  # in short steps: on Windows a longer wait could not be interrupted
     finally:  # also when the reader presses 'interrupt' while the check waits
         # A module whose import is cut off stays half-made, and broken for the rest of the session.
         patience = time.monotonic() + _IMPORT_SECONDS
-        while _is_importing(thread) and time.monotonic() < patience:
-            thread.join(0.05)
+        while not ended.is_set() and _is_importing(thread) and time.monotonic() < patience:
+            ended.wait(0.05)
         give_up = time.monotonic() + 2.0
-        while thread.is_alive() and time.monotonic() < give_up:
+        while not ended.is_set() and time.monotonic() < give_up:
             ident = ctypes.c_ulong(thread.ident)
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_TimeIsUp))
-            thread.join(0.01)
+            ended.wait(0.01)
+        if ended.is_set():
+            thread.join(0.5)
 
 
 def _is_importing(thread):

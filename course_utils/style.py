@@ -187,14 +187,14 @@ def css_size(figure: Figure) -> tuple[int, int]:
 def figure_png(figure: Figure, density: float = PRINT_DENSITY) -> bytes:
     """Render a figure as a compact PNG, ``density`` picture pixels per CSS pixel."""
     import numpy as np
+    from PIL import Image
 
     buffer = io.BytesIO()
-    # "rgba" writes the bare pixels: encoding them is left to compact_png, once. A tight bounding
-    # box would make the picture's size depend on its labels, hence on the machine.
-    figure.savefig(buffer, format="rgba", dpi=CSS_DPI * density, bbox_inches=None)
-    width, height = (int(inches * CSS_DPI * density) for inches in figure.get_size_inches())
-    pixels = np.frombuffer(buffer.getvalue(), dtype=np.uint8).reshape(height, width, 4)
-    return compact_png(pixels)
+    # Not compressed here: encoding is left to compact_png, once. A tight bounding box would make the picture's
+    # size depend on its labels, hence on the machine.
+    figure.savefig(buffer, format="png", dpi=CSS_DPI * density, bbox_inches=None, pil_kwargs={"compress_level": 0})
+    with Image.open(buffer) as picture:
+        return compact_png(np.asarray(picture.convert("RGBA")))
 
 
 def compact_png(pixels: np.ndarray) -> bytes:
