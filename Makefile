@@ -11,7 +11,7 @@ ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # tests/offline holds a sitecustomize module that refuses connections to the outside, in kernels too.
 OFFLINE := PYTHONPATH="$(CURDIR)/tests/offline"
 
-# One thread for each of the JOBS kernels that run at a time.
+# One thread for each of the JOBS processes that run at a time.
 ONE_THREAD := OMP_NUM_THREADS=1
 
 # Packages of another project must not reach the course's interpreter.
@@ -29,7 +29,7 @@ lab: setup-lab ## Open the course in JupyterLab; LAB_FLAGS="--no-browser --port=
 test: setup-test ## Prove that everything still holds: style, unit tests, notebook contracts, every notebook's outputs
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(OFFLINE) $(PY) -m pytest -n $(JOBS) --dist loadfile tests
+	$(OFFLINE) $(ONE_THREAD) $(PY) -m pytest -n $(JOBS) --dist worksteal tests
 	$(OFFLINE) $(ONE_THREAD) $(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 
 student: setup-lab ## Build the students' copy in dist/student, and the solutions in dist/solutions
