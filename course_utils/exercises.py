@@ -9,9 +9,11 @@ probes are copied for every call, and the random states of Python, NumPy and tor
 exception is raised inside that thread (`PyThreadState_SetAsyncExc`, part of every CPython on Linux, macOS and
 Windows), again and again until the thread ends, so that neither a loop nor a bare ``except:`` inside it goes on for
 ever. (An endless loop within two nested bare excepts can outlive this; like the call below it is then given up.) What
-this cannot stop is one single call into compiled code (one huge matrix product, ``time.sleep``): the verdict comes on
-time, and the thread ends when that call returns. Nor can it hold back ``os._exit``, or a process that fills the
-memory. It protects learners from accidents; it is no sandbox against malice.
+this cannot stop is one single call into compiled code. If that call lets other threads run (a huge matrix product,
+``time.sleep``), the verdict comes on time, and the thread ends when the call returns; if it does not (``sum`` over an
+endless range, the factorial of a huge number), nothing moves before it returns: restart the kernel. Nor can it hold
+back ``os._exit``, or a process that fills the memory. It protects learners from accidents; it is no sandbox against
+malice.
 """
 
 import contextlib
@@ -21,12 +23,12 @@ import dis
 import html
 import inspect
 import io
+import linecache
 import random
 import sys
 import textwrap
 import threading
 import time
-import traceback
 import types
 import warnings
 from collections.abc import Callable, Sequence
@@ -329,12 +331,16 @@ class Exercise:
         names = self._names()
         if len(names) == 1:
             return (_as_numbers(names[0], value),)
-        several = isinstance(value, (tuple, list)) or (_is_array(value) and value.ndim > 0)
+        # An array counts as several results only where each of them is a single number.
+        several = isinstance(value, (tuple, list)) or (_is_array(value) and value.ndim == 1 and self._returns_numbers())
         if not several or len(value) != len(names):
             came = f"{_a(value)} of length {len(value)}" if several else _a(value)
             wish = f"expected {len(names)} values, as in `return {', '.join(names)}`; you returned {came}."
             raise _Unfit("wrong_type", "the result has the wrong type", wish + _return_words(value))
         return tuple(_as_numbers(name, part) for name, part in zip(names, value, strict=True))
+
+    def _returns_numbers(self):
+        return all(np.ndim(part) == 0 for part in self.reference(*deepcopy(self.probes[0])))
 
     def _wrong_shape(self, number, answer, reference):
         for name, got, expected in zip(self._names(), answer, reference, strict=True):
@@ -383,10 +389,11 @@ class Exercise:
         if got.ndim:
             index = ", ".join(str(int(i)) for i in np.unravel_index(first, got.shape))
             place = f" in element [{index}] ({int(wrong.sum())} of {wrong.size} elements differ)"
+        pattern = _pattern([pair for pair in pairs if pair[1] == name])
         return Verdict(
             "wrong",
             f"{name}: wrong on probe {number} of {len(self.probes)}",
-            f"{self._probe_words(number)} The answer is off by {error:.4g}{place}. {_pattern(pairs)}".rstrip(),
+            f"{self._probe_words(number)} The answer is off by {error:.4g}{place}. {pattern}".rstrip(),
         )
 
     def _probe_words(self, number):
@@ -505,12 +512,14 @@ class _Bounded(io.TextIOBase):
 
 @contextlib.contextmanager
 def _session_kept():
-    """Put back the random states of Python, NumPy and torch, however the body ends."""
+    """Put back the recursion limit and the random states of Python, NumPy and torch, however the body ends."""
     torch = sys.modules.get("torch")
     states = random.getstate(), np.random.get_state(), torch.get_rng_state() if torch else None
+    limit = sys.getrecursionlimit()
     try:
         yield
     finally:
+        sys.setrecursionlimit(limit)
         random.setstate(states[0])
         np.random.set_state(states[1])
         if torch:
@@ -538,13 +547,15 @@ def _is_empty(function):
 
 def _own_line(error, function):
     """Quote the last line of the reader's own code that the exception passed through."""
-    code = _code_of(function)
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if code and frame.filename == code.co_filename]
-    if not own:
+    code, own, step = _code_of(function), None, error.__traceback__
+    while step is not None and code:  # by hand: after a deep recursion, formatting the whole traceback takes seconds
+        if step.tb_frame.f_code is code:
+            own = step
+        step = step.tb_next
+    if own is None:
         return ""
-    number = own[-1].lineno - code.co_firstlineno + 1
-    where = f"Line {number} of your function" if number > 0 else "In a function of yours"
-    return f"{where}: {(own[-1].line or '').strip()}"
+    source = linecache.getline(code.co_filename, own.tb_lineno).strip()
+    return f"Line {own.tb_lineno - code.co_firstlineno + 1} of your function: {source}"
 
 
 def _exception_words(error):
@@ -577,6 +588,8 @@ def _as_numbers(name, value):
             raise unfit
         _refuse_huge(name, value.numel(), tuple(value.shape))
         return value.detach().to(torch.float64).numpy().copy()
+    if isinstance(value, range):  # converting a long one would hold up the whole kernel
+        raise unfit
     if isinstance(value, (list, tuple)) and any(_is_array(part) for part in value):
         value = [_as_numbers(name, part) for part in value]
     try:
@@ -642,6 +655,8 @@ def _pattern(pairs):
     nonzero = np.abs(expected) > 1e-12
     if nonzero.sum() >= 3:
         ratios = got[nonzero] / expected[nonzero]
+        if np.allclose(ratios, 1, rtol=1e-3):
+            return "That is nearly right: a rounded constant, a loss of digits, or a search that stopped early?"
         if ratios[0] != 0 and np.allclose(ratios, ratios[0], rtol=1e-4) and np.allclose(got[~nonzero], 0):
             return f"Everywhere your answer is {ratios[0]:.4g} times the right one: a constant factor is off."
     if np.allclose(got - expected, got[0] - expected[0], rtol=1e-4):

@@ -2,6 +2,7 @@
 
 import _thread
 import random
+import sys
 import threading
 import time
 
@@ -243,6 +244,40 @@ def test_an_import_is_never_cut_off_in_the_middle(exercise, tmp_path, monkeypatc
     assert slow_to_import.ready
 
 
+def test_an_array_is_no_pair_where_the_results_are_arrays(total):
+    pair = Exercise(
+        name="pair",
+        arguments=("data",),
+        returns=("mean", "spread"),
+        reference=lambda data: (data.mean(axis=0), data.std(axis=0)),
+        probes=[(np.array([[1.0, 2.0], [3.0, 5.0]]),)],
+        misconceptions=[],
+        hints=[],
+    )
+    verdict = pair.examine(lambda data: data.mean(axis=0))
+    assert verdict.kind == "wrong_type"
+    assert "expected 2 values" in verdict.detail
+
+
+def test_a_rounded_constant_is_called_nearly_right(total):
+    assert "nearly right" in total.examine(lambda data, scale: 1.0004 * scale * data.sum()).detail
+
+
+def test_a_raised_recursion_limit_is_put_back_and_deep_recursion_ends_in_time(total):
+    def deep(data, scale):
+        sys.setrecursionlimit(20_000)
+
+        def dive(n):
+            return dive(n + 1)
+
+        return dive(0)
+
+    before, start = sys.getrecursionlimit(), time.monotonic()
+    assert total.examine(deep).kind == "raised"
+    assert sys.getrecursionlimit() == before
+    assert time.monotonic() - start < 4
+
+
 def test_random_states_are_put_back(exercise):
     def seeds(data):
         random.seed(3)
@@ -301,6 +336,8 @@ def test_a_keyboard_interrupt_while_waiting_passes_through(exercise):
     exercise.seconds = 5.0
     threading.Timer(0.3, _thread.interrupt_main).start()
     start = time.monotonic()
+    before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         exercise.examine(SLOW["loops"])
+    assert threading.active_count() <= before, "the reader's loop still runs"
     assert time.monotonic() - start < 4

@@ -235,6 +235,7 @@ gaussian_log_likelihood = Exercise(
         (np.array([-0.5]), 0.25, 0.2),
         (np.array([54.0, 79.0, 74.0, 62.0, 85.0]), 70.0, 13.0),
         (np.linspace(40, 100, 400), 70.0, 5.0),
+        (np.array([0.0, 60.0]), 0.0, 1.0),
     ],
     misconceptions=[
         Misconception(
@@ -420,7 +421,15 @@ beta_bernoulli_map = Exercise(
             torch.tensor(successes + alpha - 1.0) / torch.tensor(trials + alpha + beta - 2.0)
         ),
     },
-    probes=[(7, 10, 2.0, 2.0), (0, 4, 3.0, 5.0), (5, 5, 1.5, 4.0), (175, 272, 13.0, 29.0), (3, 8, 1.0, 1.5)],
+    probes=[
+        (7, 10, 2.0, 2.0),
+        (0, 4, 3.0, 5.0),
+        (5, 5, 1.5, 4.0),
+        (175, 272, 13.0, 29.0),
+        (3, 8, 1.0, 1.5),
+        (0, 6, 1.0, 3.0),
+        (4, 4, 2.5, 1.0),
+    ],
     misconceptions=[
         Misconception(
             "posterior mean",
@@ -461,7 +470,7 @@ beta_bernoulli_map = Exercise(
         ),
         Misconception(
             "odds",
-            lambda successes, trials, alpha, beta: (successes + alpha - 1) / (trials - successes + beta - 1),
+            lambda successes, trials, alpha, beta: np.divide(successes + alpha - 1, trials - successes + beta - 1),
             "That is a/b, the odds. The maximum of θᵃ(1 − θ)ᵇ lies at a/(a + b); a probability cannot exceed 1.",
         ),
         Misconception(
@@ -542,6 +551,7 @@ posterior_predictive = Exercise(
         (np.array([81.0, 90.0, 71.0, 77.0, 84.0]), 6.0, 60.0, 3.0),
         (np.array([1.25]), 0.5, -2.0, 0.8),
         (np.linspace(-3.0, 5.0, 50), 2.0, 0.0, 100.0),
+        (np.array([]), 2.0, 3.0, 1.5),
     ],
     misconceptions=[
         Misconception(
@@ -642,6 +652,7 @@ ridge_map = Exercise(
         (np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), np.array([1.0, 2.0, 2.5]), 0.5, 2.0),
         (_FEATURES, _FEATURES @ np.array([1.0, -2.0, 0.5]) + 0.1, 3.0, 1.5),
         (_FEATURES[:2], np.array([4.0, -1.0]), 0.3, 0.2),
+        (_FEATURES[:5, :1], np.array([3.0, 1.0, -2.0, 0.5, 4.0]), 1.0, 0.7),
     ],
     misconceptions=[
         Misconception(

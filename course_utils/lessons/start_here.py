@@ -122,6 +122,9 @@ log_sum_exp = Exercise(
         (np.array([1000.0, 998.0, 3.0]),),
         (np.array([0.0, -3000.0]),),
         (np.array([-2.5]),),
+        (np.array([-3000.0, 0.0]),),
+        (np.array([-20000.0, -20000.0, -20001.0, -20003.0, -20002.0]),),
+        (np.array([20000.0, 19999.0]),),
     ],
     misconceptions=[
         Misconception(
@@ -143,6 +146,11 @@ log_sum_exp = Exercise(
             "so its logarithm m is added back, not subtracted.",
         ),
         Misconception(
+            "first value subtracted",
+            lambda values: values[0] + np.log(np.sum(np.exp(values - values[0]))),
+            "You take the first value out. Only the largest one keeps every exponent at or below 0.",
+        ),
+        Misconception(
             "mean subtracted",
             _around_the_mean,
             "You subtract the mean. The identity holds for any number, but only the maximum keeps every exponent "
@@ -162,7 +170,7 @@ log_sum_exp = Exercise(
     hints=[
         "Call the largest value m. Every exp(a) is exp(m) · exp(a − m); what can be taken out of the sum?",
         "log Σ exp(a) = m + log Σ exp(a − m). The largest exponent on the right is 0, so nothing overflows.",
-        "Three numpy functions are enough: np.max, np.exp and np.sum, and np.log around the sum.",
+        "np.max gives m; then np.exp of the differences, np.sum, np.log, and m added back.",
     ],
     praise="It survives −1000. You will meet this function again wherever a sum over a latent variable is taken.",
 )
