@@ -4,6 +4,8 @@ import os
 import runpy
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 OFFLINE = ROOT / "tests" / "offline"
 
@@ -17,3 +19,11 @@ def pytest_configure():
     inherited = [Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     search = dict.fromkeys([OFFLINE, ROOT, *inherited])  # a kernel works in another folder: no relative entries
     os.environ["PYTHONPATH"] = os.pathsep.join(map(str, search))
+
+
+def pytest_make_parametrize_id(val, argname):
+    """Refuse bytes as names of tests: what is compressed may hold the time, and parallel workers then disagree."""
+    if isinstance(val, bytes):
+        raise pytest.UsageError(
+            f"the parameter {argname} is bytes: give its cases readable names, pytest.param(…, id=…)"
+        )

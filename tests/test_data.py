@@ -18,9 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent
 NAMES = data._MNIST_FILES["test"]
 
 
+def zipped(content):
+    return gzip.compress(content, mtime=0)  # the same bytes at any time of day
+
+
 def idx(array):
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-    return gzip.compress(header + array.astype(np.uint8).tobytes(), mtime=0)
+    return zipped(header + array.astype(np.uint8).tobytes())
 
 
 def sha256(content):
@@ -453,23 +457,34 @@ WHOLE = idx(np.random.default_rng(0).integers(0, 256, size=(20, 28, 28)))
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (WHOLE[:-100], "x.gz must be a complete gzip file; "),
-        (WHOLE[:5], "x.gz must be a complete gzip file; "),
-        (b"not gzip", "x.gz must be a complete gzip file; "),
-        (WHOLE[:60] + b"\x00" * 40 + WHOLE[100:], "x.gz must be a complete gzip file; "),
-        (gzip.compress(b""), "x.gz must be an idx file of unsigned bytes, 000008…; it begins with "),
-        (
-            gzip.compress(b"\x00\x00\x0d\x01\x00\x00\x00\x00"),
+        pytest.param(WHOLE[:-100], "x.gz must be a complete gzip file; ", id="without its end"),
+        pytest.param(WHOLE[:5], "x.gz must be a complete gzip file; ", id="five bytes"),
+        pytest.param(b"not gzip", "x.gz must be a complete gzip file; ", id="no gzip file"),
+        pytest.param(
+            WHOLE[:60] + b"\x00" * 40 + WHOLE[100:], "x.gz must be a complete gzip file; ", id="damaged in the middle"
+        ),
+        pytest.param(
+            zipped(b""), "x.gz must be an idx file of unsigned bytes, 000008…; it begins with ", id="nothing inside"
+        ),
+        pytest.param(
+            zipped(b"\x00\x00\x0d\x01\x00\x00\x00\x00"),
             "x.gz must be an idx file of unsigned bytes, 000008…; it begins with 00000d01",
+            id="floats inside",
         ),
-        (gzip.compress(b"\x00\x00\x08\x03\x00\x00"), "x.gz must have a header of 16 bytes; it has 6 in all"),
-        (
-            gzip.compress(struct.pack(">BBBBII", 0, 0, 8, 2, 3, 4) + bytes(11)),
+        pytest.param(
+            zipped(b"\x00\x00\x08\x03\x00\x00"),
+            "x.gz must have a header of 16 bytes; it has 6 in all",
+            id="half a header",
+        ),
+        pytest.param(
+            zipped(struct.pack(">BBBBII", 0, 0, 8, 2, 3, 4) + bytes(11)),
             "x.gz must hold 12 entries, in the shape (3, 4); it holds 11",
+            id="one entry too few",
         ),
-        (
-            gzip.compress(struct.pack(">BBBBI", 0, 0, 8, 1, 3) + bytes(4)),
+        pytest.param(
+            zipped(struct.pack(">BBBBI", 0, 0, 8, 1, 3) + bytes(4)),
             "x.gz must hold 3 entries, in the shape (3,); it holds 4",
+            id="one entry too many",
         ),
     ],
 )
