@@ -8,8 +8,9 @@ NB ?= $(wildcard notebooks/*.ipynb)
 PY := .venv/bin/python
 FIRST_LESSON := notebooks/00_start_here.ipynb
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
-# tests/offline holds a sitecustomize module that refuses connections to the outside, in kernels too.
-OFFLINE := PYTHONPATH="$(CURDIR)/tests/offline"
+# tests/offline holds a sitecustomize module that refuses connections to the outside, in kernels too. Progress bars,
+# which come and go with the speed of the machine, are switched off.
+OFFLINE := PYTHONPATH="$(CURDIR)/tests/offline" TQDM_DISABLE=1
 
 # One thread for each of the JOBS processes that run at a time.
 ONE_THREAD := OMP_NUM_THREADS=1

@@ -19,6 +19,7 @@ REQUIRED = {
     "matplotlib": ("matplotlib", "3.9"),
     "numpy": ("numpy", "2.0"),
     "pooch": ("pooch", "1.8"),
+    "safetensors": ("safetensors", "0.5"),
     "scipy": ("scipy", "1.14"),
     "sklearn": ("scikit-learn", "1.5"),
     "torch": ("torch", "2.4"),

@@ -226,8 +226,8 @@ class Trainer:
         what = f"the term {name!r} of the loss" if name else "the loss"
         step = self.epoch * math.ceil(len(self.data[0]) / self.batch_size) + number
         raise TrainingError(
-            f"{what} is {value} at step {step} (batch {number} of epoch {self.epoch + 1}). The model has the weights of "
-            f"{self._kept()}. Common causes: a learning rate that is too large, a log-variance without bounds, a "
+            f"{what} is {value} at step {step} (batch {number} of epoch {self.epoch + 1}). The model has the weights "
+            f"of {self._kept()}. Common causes: a learning rate that is too large, a log-variance without bounds, a "
             "logarithm of zero"
         )
 

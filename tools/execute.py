@@ -88,7 +88,7 @@ def run(notebook: NotebookNode, folder: Path, *, timeout: int = CELL_SECONDS, pa
     inherited = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     search = os.pathsep.join([*map(str, path), *inherited])
     try:
-        client.execute(env={**os.environ, "PYTHONPATH": search})
+        client.execute(env={**os.environ, "PYTHONPATH": search, "TQDM_DISABLE": "1"})  # no progress bars
     except CellExecutionError as error:
         raise NotebookError(f"{started[-1]} raised {error.ename}: {error.evalue}") from error
     except CellTimeoutError as error:
