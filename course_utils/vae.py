@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -28,21 +28,25 @@ _BLOCK = 4_000_000
 """Numbers in one block of the importance-sampled estimate: bounds its memory to some tens of megabytes."""
 
 
-def mlp(sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.Tanh) -> nn.Sequential:
+ACTIVATIONS = {"relu": nn.ReLU, "elu": nn.ELU, "silu": nn.SiLU, "tanh": nn.Tanh}
+
+
+def mlp(sizes: Sequence[int], activation: str = "relu") -> nn.Sequential:
     """Return a chain of linear layers of these sizes, with an activation between them and none at the end.
 
     ``mlp([784, 200, 100])`` maps (…, 784) to (…, 100) through 200 hidden units; two sizes give a linear map.
 
     Raises
     ------
-    TypeError, ValueError : `sizes` are not two or more positive integers.
+    TypeError, ValueError : `sizes` are not two or more positive integers, or the activation is none of the course's.
     """
     sizes = [check_scalar("sizes", size, integer=True, minimum=1) for size in sizes]
     if len(sizes) < 2:
         raise ValueError(f"sizes must name at least an input and an output; got {sizes}")
+    make = ACTIVATIONS[check_choice("activation", activation, tuple(ACTIVATIONS))]
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), activation()]
+        layers += [nn.Linear(inputs, outputs), make()]
     return nn.Sequential(*layers[:-1])
 
 
@@ -74,7 +78,8 @@ class VAE(nn.Module):
     scale : standard deviation of the Gaussian, or scale of the Laplace, likelihood, the same for all features:
         fixed, or where learning starts.
     learn_scale : fit the scale with the other parameters, as its logarithm.
-    activation : of the hidden layers.
+    activation : after each hidden layer: "relu", "elu", "silu" or "tanh".
+    seed : for the initial weights. Torch's own random state is left as it was.
 
     Attributes
     ----------
@@ -96,19 +101,35 @@ class VAE(nn.Module):
         likelihood: str = "bernoulli",
         scale: float = 1.0,
         learn_scale: bool = False,
-        activation: Callable[[], nn.Module] = nn.Tanh,
+        activation: str = "relu",
+        seed: int = 0,
     ):
         super().__init__()
         self.data_dim = check_scalar("data_dim", data_dim, integer=True, minimum=1)
         self.latent_dim = check_scalar("latent_dim", latent_dim, integer=True, minimum=1)
         self.likelihood = check_choice("likelihood", likelihood, LIKELIHOODS)
         scale = check_scalar("scale", scale, positive=True)
-        self.encoder = mlp([data_dim, *hidden, 2 * latent_dim], activation)
-        self.decoder = mlp([latent_dim, *reversed(hidden), data_dim], activation)
+        seed = check_scalar("seed", seed, integer=True, non_negative=True)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.encoder = mlp([data_dim, *hidden, 2 * latent_dim], activation)
+            self.decoder = mlp([latent_dim, *reversed(hidden), data_dim], activation)
         if likelihood != "bernoulli":
             self.log_scale = nn.Parameter(torch.tensor(math.log(scale)), requires_grad=learn_scale)
         elif learn_scale or scale != 1:
             raise ValueError("a Bernoulli likelihood has no scale: leave scale and learn_scale out")
+
+    @torch.no_grad()
+    def start_at_mean(self, x: Tensor) -> VAE:
+        """Set the last bias of the decoder so that its output, before any training, is about the mean of x (N, D).
+
+        The decoder then need not learn first which pixels hardly ever have ink, which saves the first epochs.
+        """
+        mean = self._checked(x).reshape(-1, self.data_dim).mean(0)
+        if self.likelihood == "bernoulli":
+            mean = torch.logit(mean.clamp(1e-3, 1 - 1e-3))  # a pixel that is never ink must not get −∞
+        self.decoder[-1].bias.copy_(mean)
+        return self
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z | x), each (…, L), for x (…, D)."""
@@ -223,24 +244,37 @@ class VAE(nn.Module):
 
 
 def save_checkpoint(model: VAE, path: str | os.PathLike[str], provenance: Mapping[str, str]) -> None:
-    """Write a VAE's weights, its shape and where they come from to one safetensors file, whole or not at all."""
+    """Write a VAE's weights, its shape and where they come from to one safetensors file, whole or not at all.
+
+    Raises
+    ------
+    TypeError : something in the provenance is not a string.
+    ValueError : the provenance uses one of the names under which the shape is written, or the activation is not one
+        of torch.nn's with its default settings, so that its name would not bring it back.
+    OSError : the file cannot be written; what stood there before is as it was.
+    """
     from safetensors.torch import save
 
     linear = [module for module in model.encoder if isinstance(module, nn.Linear)]
     activation = next((module for module in model.encoder if not isinstance(module, nn.Linear)), nn.Tanh())
+    name = type(activation).__name__
+    if getattr(nn, name, None) is not type(activation) or repr(activation) != repr(type(activation)()):
+        raise ValueError(f"the activation must be one of torch.nn's with its default settings; got {activation!r}")
     shape = {
         "data_dim": str(model.data_dim),
         "latent_dim": str(model.latent_dim),
         "hidden": " ".join(str(layer.out_features) for layer in linear[:-1]),
         "likelihood": model.likelihood,
-        "activation": type(activation).__name__,
+        "activation": name,
     }
+    taken = sorted(shape.keys() & provenance.keys())
+    if taken:
+        raise ValueError(f"provenance must leave the name {taken[0]!r} to the model's shape")
+    content = save({key: value.contiguous() for key, value in model.state_dict().items()}, shape | dict(provenance))
     path = Path(path)
     new = path.with_name(path.name + ".part")
     try:
-        new.write_bytes(
-            save({name: value.contiguous() for name, value in model.state_dict().items()}, shape | dict(provenance))
-        )
+        new.write_bytes(content)
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
@@ -269,8 +303,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[VAE, dict[str, str]]:
             [int(size) for size in words.pop("hidden").split()],
             likelihood=words.pop("likelihood"),
             activation=getattr(nn, words.pop("activation")),
-        )
+        ).to(weights["encoder.0.weight"].dtype)
         model.load_state_dict(weights)
-    except (SafetensorError, KeyError, AttributeError, RuntimeError) as error:
+    except (SafetensorError, KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{path} is damaged, or no checkpoint of this course: {error}") from error
     return model.eval(), words
