@@ -18,6 +18,8 @@ BENCHMARKS = {
     "em": "twenty iterations of EM for a Gaussian mixture, against scikit-learn, and how time and memory grow",
     "explorers": "time of one explorer redraw, against a new figure for every move",
     "imports": "what importing course_utils costs beside importing torch",
+    "vae_quality": "test likelihood of a VAE on fixed binarised MNIST, beside published figures",
+    "vae_speed": "time to train a VAE on MNIST to one test loss, against pytorch/examples",
 }
 """Name of each benchmark (a module of this package with ``run() -> Report``) and what it measures."""
 

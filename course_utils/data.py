@@ -1,16 +1,18 @@
 """The course's data sets.
 
-Old Faithful ships with the course and scikit-learn's digits with scikit-learn. MNIST is an opt-in: no lesson
-needs it, and nothing is downloaded unless ``mnist(..., download=True)`` asks for it. Every file is compared
-with its published sha256 each time it is read.
+Old Faithful ships with the course and scikit-learn's digits with scikit-learn. MNIST, as grey levels or in black and
+white, is an opt-in: no lesson needs it, and nothing is downloaded unless ``mnist(..., download=True)`` asks for it.
+Whatever is read is compared with its sha256 each time.
 """
 
 import gzip
 import hashlib
+import io
 import math
 import os
 import struct
 import tempfile
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -37,6 +39,18 @@ _MNIST_SHA256 = {
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
+
+_BINARISED_FILE = "mnist_static_binarized.npz"
+# of the packed bits, not of the file: a zip archive of the same arrays may differ in its dates
+_BINARISED_SHA256 = {
+    "train": "727146c35424b019f3e350e1e69faa05644a0abaf787e3f4e1a9632220a13906",
+    "valid": "a256ac44ae26be720fad8616a05ed6ecfd1619930d9a208379bb2a4405df5b6d",
+    "test": "9fcd8da6f0fdf09b2ba30fe63a0bb784042a0de82563172530229b983e294ff2",
+}
+_BINARISED_RECIPE = """
+  import numpy as np
+  bits = {s: np.loadtxt(f"binarized_mnist_{s}.amat", dtype=np.uint8) for s in ("train", "valid", "test")}
+  np.savez_compressed("mnist_static_binarized.npz", **{s: np.packbits(b, axis=1) for s, b in bits.items()})"""
 
 
 def data_folder() -> Path:
@@ -131,6 +145,60 @@ def mnist(split: str = "train", *, download: bool = False) -> tuple[np.ndarray, 
     split = check_choice("split", split, tuple(_MNIST_FILES))
     images, labels = (_parse_idx(_mnist_file(name, split, download), name) for name in _MNIST_FILES[split])
     return np.divide(images, 255, dtype=np.float32), labels.astype(np.int64)
+
+
+def mnist_binarised(split: str = "train") -> np.ndarray:
+    """Return MNIST in black and white, with the fixed binarisation on which published likelihoods are compared.
+
+    Each pixel was drawn once, as ink with the probability that is its grey level, and is kept for ever. The file
+    mnist_static_binarized.npz is taken from the folder named by the environment variable VAE_COURSE_DATA, else from
+    the cache. There is no download; the message of the error says how to make it.
+
+    Parameters
+    ----------
+    split : "train" (50000 images), "valid" (10000), both from MNIST's training set, or "test" (10000).
+
+    Returns
+    -------
+    images (N, 28, 28) float32, 0 for paper and 1 for ink.
+
+    Raises
+    ------
+    FileNotFoundError : the file is missing, or your folder does not exist.
+    ValueError : the file is damaged, or holds other images; it is left as it is.
+
+    Source: Salakhutdinov and Murray, "On the quantitative analysis of deep belief networks" (2008); Larochelle and
+    Murray, "The neural autoregressive distribution estimator" (2011).
+    """
+    split = check_choice("split", split, tuple(_BINARISED_SHA256))
+    folders = [folder for folder in (_own_folder(), *_cache_folders()) if folder is not None]
+    path = next((folder / _BINARISED_FILE for folder in folders if (folder / _BINARISED_FILE).is_file()), None)
+    if path is None:
+        raise FileNotFoundError(
+            f"{_BINARISED_FILE} was not found in {_listed(folders)}. The course has no download for it. {_by_recipe()}"
+        )
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+            packed = np.ascontiguousarray(arrays[split])
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path} must be a whole npz file with the array {split!r}; {error}. {_by_recipe()}"
+        ) from error
+    found = _sha256(packed.tobytes())
+    if found != _BINARISED_SHA256[split]:
+        raise ValueError(
+            f"{path} holds other images: the sha256 of {split!r} should be {_BINARISED_SHA256[split]}, but is {found}. "
+            f"{_by_recipe()}"
+        )
+    return np.unpackbits(packed, axis=1).reshape(-1, 28, 28).astype(np.float32)
+
+
+def _by_recipe() -> str:
+    return (
+        "Take the three text files binarized_mnist_{train,valid,test}.amat of Larochelle's binarised MNIST, make the "
+        f"npz file from them, and put it in a folder that the environment variable {DATA_VARIABLE} names:"
+        f"{_BINARISED_RECIPE}"
+    )
 
 
 def _shipped_folder() -> Path:

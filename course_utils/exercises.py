@@ -640,7 +640,8 @@ def _brief(value):
 def _identical(before, after):
     if not _is_array(before):
         return before == after
-    before, after = np.asarray(before), np.asarray(after)
+    # a tensor on which a gradient was switched on, even in place, holds the same numbers
+    before, after = (np.asarray(value.detach() if hasattr(value, "detach") else value) for value in (before, after))
     return np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
 
 

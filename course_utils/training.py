@@ -142,13 +142,15 @@ class Trainer:
         """
         from tqdm.auto import tqdm
 
+        off = {} if self.progress else {"disable": True}  # left out, so that tqdm looks at TQDM_DISABLE
         steps = self.epochs * math.ceil(len(self.data[0]) / self.batch_size)
         done = self.epoch * math.ceil(len(self.data[0]) / self.batch_size)
         self._restore(self._whole)
         try:
             with (
+                torch.enable_grad(),  # also where the caller needs none
                 torch.random.fork_rng(devices=[]),
-                tqdm(total=steps, initial=done, unit="step", leave=False, delay=1, disable=not self.progress) as bar,
+                tqdm(total=steps, initial=done, unit="step", leave=False, delay=1, **off) as bar,
             ):
                 torch.set_rng_state(self._random_state)
                 while not self.finished:

@@ -27,7 +27,6 @@ LIKELIHOODS = ("bernoulli", "gaussian", "laplace")
 _BLOCK = 4_000_000
 """Numbers in one block of the importance-sampled estimate: bounds its memory to some tens of megabytes."""
 
-
 ACTIVATIONS = {"relu": nn.ReLU, "elu": nn.ELU, "silu": nn.SiLU, "tanh": nn.Tanh}
 
 
@@ -109,6 +108,7 @@ class VAE(nn.Module):
         self.latent_dim = check_scalar("latent_dim", latent_dim, integer=True, minimum=1)
         self.likelihood = check_choice("likelihood", likelihood, LIKELIHOODS)
         scale = check_scalar("scale", scale, positive=True)
+        self.hidden, self.activation = tuple(hidden), activation
         seed = check_scalar("seed", seed, integer=True, non_negative=True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -157,7 +157,7 @@ class VAE(nn.Module):
         """
         output = self.decoder(z)
         if self.likelihood == "bernoulli":
-            x = x.expand_as(output)
+            output, x = torch.broadcast_tensors(output, x)
             return -F.binary_cross_entropy_with_logits(output, x, reduction="none").sum(-1)
         residual = (x - output) / self.log_scale.exp()
         if self.likelihood == "gaussian":
@@ -200,10 +200,9 @@ class VAE(nn.Module):
         Source: Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders" (2016), arXiv 1509.00519.
         """
         check_scalar("samples", samples, integer=True, minimum=1)
-        rows = max(1, _BLOCK // (samples * self.data_dim))
-        return torch.cat(
-            [self._log_weights(part, samples, generator).logsumexp(0) for part in x.split(rows)]
-        ) - math.log(samples)
+        parts = self._checked(x).reshape(-1, self.data_dim).split(max(1, _BLOCK // (samples * self.data_dim)))
+        log_sums = torch.cat([self._log_weights(part, samples, generator).logsumexp(0) for part in parts])
+        return (log_sums - math.log(samples)).reshape(x.shape[:-1])
 
     def _log_weights(self, x: Tensor, samples: int, generator: torch.Generator | None) -> Tensor:
         """Return log p(x, z) − log q(z | x) (K, N) for K draws of z ~ q."""
@@ -249,26 +248,19 @@ def save_checkpoint(model: VAE, path: str | os.PathLike[str], provenance: Mappin
     Raises
     ------
     TypeError : something in the provenance is not a string.
-    ValueError : the provenance uses one of the names under which the shape is written, or the activation is not one
-        of torch.nn's with its default settings, so that its name would not bring it back.
+    ValueError : the provenance uses one of the names under which the shape is written.
     OSError : the file cannot be written; what stood there before is as it was.
     """
     from safetensors.torch import save
 
-    linear = [module for module in model.encoder if isinstance(module, nn.Linear)]
-    activation = next((module for module in model.encoder if not isinstance(module, nn.Linear)), nn.Tanh())
-    name = type(activation).__name__
-    if getattr(nn, name, None) is not type(activation) or repr(activation) != repr(type(activation)()):
-        raise ValueError(f"the activation must be one of torch.nn's with its default settings; got {activation!r}")
     shape = {
         "data_dim": str(model.data_dim),
         "latent_dim": str(model.latent_dim),
-        "hidden": " ".join(str(layer.out_features) for layer in linear[:-1]),
+        "hidden": " ".join(map(str, model.hidden)),
         "likelihood": model.likelihood,
-        "activation": name,
+        "activation": model.activation,
     }
-    taken = sorted(shape.keys() & provenance.keys())
-    if taken:
+    if taken := sorted(shape.keys() & provenance.keys()):
         raise ValueError(f"provenance must leave the name {taken[0]!r} to the model's shape")
     content = save({key: value.contiguous() for key, value in model.state_dict().items()}, shape | dict(provenance))
     path = Path(path)
@@ -302,9 +294,9 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[VAE, dict[str, str]]:
             int(words.pop("latent_dim")),
             [int(size) for size in words.pop("hidden").split()],
             likelihood=words.pop("likelihood"),
-            activation=getattr(nn, words.pop("activation")),
+            activation=words.pop("activation"),
         ).to(weights["encoder.0.weight"].dtype)
         model.load_state_dict(weights)
-    except (SafetensorError, KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{path} is damaged, or no checkpoint of this course: {error}") from error
     return model.eval(), words

@@ -104,7 +104,7 @@ def test_each_call_returns_an_array_of_its_own():
 
 def test_the_readme_lists_every_checksum():
     readme = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
-    for checksum in (data._OLD_FAITHFUL_SHA256, *data._MNIST_SHA256.values()):
+    for checksum in (data._OLD_FAITHFUL_SHA256, *data._MNIST_SHA256.values(), *data._BINARISED_SHA256.values()):
         assert checksum in readme
     for name in data._MNIST_SHA256:
         assert name in readme
@@ -440,6 +440,100 @@ def test_the_cache_is_in_the_checkout_or_else_personal(installed, monkeypatch):
 def test_an_unknown_split_is_named(split):
     with pytest.raises(ValueError, match=f"^split must be one of 'train', 'test'; got '{split}'$"):
         data.mnist(split)
+
+
+# --- MNIST in black and white
+
+
+@pytest.fixture
+def binarised(tmp_path, monkeypatch):
+    """Tiny splits, the file that holds them in a folder of the user's, and an empty cache."""
+    rng = np.random.default_rng(1)
+    images = {split: rng.integers(0, 2, size=(rows, 784)) for split, rows in (("train", 6), ("valid", 3), ("test", 4))}
+    packed = {split: np.packbits(pixels.astype(np.uint8), axis=1) for split, pixels in images.items()}
+    own, cache = tmp_path / "own", tmp_path / "cache"
+    own.mkdir()
+    np.savez(own / data._BINARISED_FILE, **packed)
+    monkeypatch.setenv(data.DATA_VARIABLE, str(own))
+    monkeypatch.setattr(data, "_cache_folders", lambda: [cache])
+    checksums = {split: sha256(bits.tobytes()) for split, bits in packed.items()}
+    monkeypatch.setattr(data, "_BINARISED_SHA256", checksums)
+    return SimpleNamespace(images=images, packed=packed, own=own, cache=cache, file=own / data._BINARISED_FILE)
+
+
+@pytest.mark.parametrize("split", ["train", "valid", "test"])
+def test_binarised_mnist_is_unpacked(binarised, split):
+    images = data.mnist_binarised(split)
+    assert images.dtype == np.float32
+    np.testing.assert_array_equal(images, binarised.images[split].reshape(-1, 28, 28))
+
+
+def test_binarised_mnist_is_read_from_the_cache_too(binarised, monkeypatch):
+    binarised.cache.mkdir()
+    binarised.file.rename(binarised.cache / data._BINARISED_FILE)
+    expected = binarised.images["test"].reshape(-1, 28, 28)
+    np.testing.assert_array_equal(data.mnist_binarised("test"), expected)
+    monkeypatch.delenv(data.DATA_VARIABLE)
+    np.testing.assert_array_equal(data.mnist_binarised("test"), expected)
+
+
+def test_the_recipe_of_the_message_makes_a_file_that_is_accepted(binarised, tmp_path, monkeypatch):
+    binarised.file.unlink()
+    with pytest.raises(FileNotFoundError) as caught:
+        data.mnist_binarised("train")
+    message = str(caught.value)
+    assert f"{data._BINARISED_FILE} was not found in {binarised.own} or {binarised.cache}" in message
+    assert "no download" in message and "Larochelle's binarised MNIST" in message and data.DATA_VARIABLE in message
+    recipe = message[message.index("import numpy") :].replace("\n  ", "\n")
+    assert recipe in (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(binarised.own)
+    for split, images in binarised.images.items():
+        np.savetxt(f"binarized_mnist_{split}.amat", images, fmt="%d")
+    exec(recipe, {})
+    for split, images in binarised.images.items():
+        np.testing.assert_array_equal(data.mnist_binarised(split), images.reshape(-1, 28, 28))
+
+
+def test_other_images_are_refused_and_left_alone(binarised):
+    np.savez(binarised.file, **binarised.packed | {"test": binarised.packed["test"][::-1]})
+    before = binarised.file.read_bytes()
+    assert data.mnist_binarised("valid").shape == (3, 28, 28)
+    with pytest.raises(ValueError, match="holds other images: the sha256 of 'test' should be") as caught:
+        data.mnist_binarised("test")
+    assert str(binarised.file) in str(caught.value) and "Larochelle" in str(caught.value)
+    assert binarised.file.read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["half of it", "nothing", "text", "a split too few", "pickled objects"])
+def test_a_damaged_file_of_binarised_mnist_is_reported(binarised, damage):
+    if damage == "a split too few":
+        np.savez(binarised.file, train=binarised.packed["train"])
+    elif damage == "pickled objects":
+        np.savez(binarised.file, test=np.array([{}, None], dtype=object))
+    else:
+        whole = binarised.file.read_bytes()
+        binarised.file.write_bytes({"half of it": whole[: len(whole) // 2], "nothing": b"", "text": b"text"}[damage])
+    with pytest.raises(ValueError, match="must be a whole npz file with the array 'test'; ") as caught:
+        data.mnist_binarised("test")
+    assert str(binarised.file) in str(caught.value) and "np.savez_compressed" in str(caught.value)
+
+
+def test_an_unknown_split_of_binarised_mnist_is_named():
+    with pytest.raises(ValueError, match=r"^split must be one of 'train', 'valid', 'test'; got 'all'$"):
+        data.mnist_binarised("all")
+
+
+def test_binarised_mnist_is_a_draw_from_mnist():
+    try:
+        drawn, (grey, _) = data.mnist_binarised("test"), data.mnist("test")
+    except FileNotFoundError as error:
+        pytest.skip(f"{data.DATA_VARIABLE} names no folder with both files: {error}".splitlines()[0])
+    assert drawn.shape == (10_000, 28, 28)
+    # The rows of both are in different order; sums over all images do not see it. Pixels are drawn independently, so
+    # the number of images with ink at a pixel has a known variance.
+    variance = (grey * (1 - grey)).sum(axis=0)
+    error = drawn.sum(axis=0, dtype=np.float64) - grey.sum(axis=0, dtype=np.float64)
+    assert np.all(np.abs(error) <= 5 * np.sqrt(variance) + 1e-3)
 
 
 # --- the idx format

@@ -1,7 +1,6 @@
 """Wrong versions of lesson 02's formulas, each of which one of its claims must reject."""
 
-import pytest
-from mutations import objection
+from mutations import expected, objections
 
 LESSON = "02_mixtures.ipynb"
 
@@ -64,11 +63,5 @@ MUTANTS = {
 }
 
 
-def test_the_lesson_as_it_stands_raises_no_objection():
-    assert objection(LESSON) is None
-
-
-@pytest.mark.parametrize("name", MUTANTS)
-def test_a_wrong_formula_is_rejected(name):
-    original, mutant, statement = MUTANTS[name]
-    assert objection(LESSON, original, mutant) == statement
+def test_each_wrong_formula_is_rejected_by_the_claim_named_for_it():
+    assert objections(LESSON, MUTANTS) == expected(MUTANTS)

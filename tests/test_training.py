@@ -136,6 +136,14 @@ def test_torchs_random_state_is_left_as_it_was():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_a_run_finds_its_gradients_where_the_caller_switched_them_off():
+    runs = [linear(), linear()]
+    trainer_for(runs[0]).run()
+    with torch.no_grad():
+        trainer_for(runs[1]).run()
+    assert torch.equal(*map(weights, runs))
+
+
 # --- validation
 
 
@@ -336,3 +344,14 @@ def test_the_progress_bar_goes_away_and_can_be_switched_off(capsys, monkeypatch)
     trainer_for(linear(), progress=True).run()  # faster than the delay after which a bar appears
     captured = capsys.readouterr()
     assert captured.out == captured.err == ""
+
+
+def test_the_progress_bar_is_left_to_tqdm_unless_switched_off(monkeypatch):
+    import tqdm.auto
+
+    asked, bar = [], tqdm.auto.tqdm
+    monkeypatch.setattr(tqdm.auto, "tqdm", lambda **options: asked.append(options) or bar(**options))
+    for progress in (True, False):
+        trainer_for(linear(), progress=progress).run()
+    assert "disable" not in asked[0]  # or the environment variable TQDM_DISABLE would not count
+    assert asked[1]["disable"]

@@ -1,5 +1,6 @@
 """Lesson 00, start here: its explorer and its exercise."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,9 @@ import torch
 from course_utils.data import old_faithful
 from course_utils.exercises import Exercise, Misconception
 from course_utils.explorer import Explorer, Slider
+from course_utils.planes import plane_explorer
 from course_utils.style import palette
+from course_utils.vae import load_checkpoint
 
 # --- explorer ---------------------------------------------------------------------------------------------------------
 
@@ -83,7 +86,18 @@ def one_latent():
     )
 
 
-EXPLORERS = {"one_latent": one_latent}
+def digit_plane():
+    """Return the explorer of a VAE's two hidden numbers that stand for a handwritten digit."""
+    model, _ = load_checkpoint(Path(__file__).resolve().parents[2] / "data" / "mnist_plane.safetensors")
+
+    @torch.no_grad()
+    def decode(codes):
+        return model.decode(torch.tensor(codes, dtype=torch.float32)).numpy()
+
+    return plane_explorer(decode, name="digit_plane", title="Two hidden numbers, one handwritten digit")
+
+
+EXPLORERS = {"one_latent": one_latent, "digit_plane": digit_plane}
 
 # --- exercise ---------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,693 @@
+"""Lesson 08, the variational autoencoder: the models it trains more than once, its explorers and its exercises."""
+
+import functools
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_utils.autoencoders import Autoencoder, autoencoder_loss
+from course_utils.data import digits
+from course_utils.exercises import Exercise, Misconception
+from course_utils.explorer import Choice, Explorer, Slider
+from course_utils.planes import mosaic, plane_explorer, show_images
+from course_utils.style import palette
+from course_utils.training import Trainer
+from course_utils.vae import VAE, load_checkpoint
+
+# --- data and models --------------------------------------------------------------------------------------------------
+
+_TRAINING = 1500
+PLANE = Path(__file__).resolve().parents[2] / "data" / "mnist_plane.safetensors"
+"""The checkpoint whose latent plane the last explorer shows."""
+
+
+@functools.cache
+def split_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return scikit-learn's digits as training images (1500, 64), their labels, test images (297, 64), their labels.
+
+    Grey levels lie in [0, 1], float32; the split is random and always the same.
+    """
+    images, labels = digits()
+    order = np.random.default_rng(8).permutation(len(images))
+    x, y = torch.tensor(images.reshape(-1, 64)[order], dtype=torch.float32), torch.tensor(labels[order])
+    return x[:_TRAINING], y[:_TRAINING], x[_TRAINING:], y[_TRAINING:]
+
+
+def train(model, loss, *, epochs: int = 60, learning_rate: float = 1e-2, data: Tensor | None = None):
+    """Train a model in place with this lesson's settings (batches of 150, one cycle), and return it."""
+    data = split_digits()[0] if data is None else data
+    settings = {"epochs": epochs, "batch_size": 150, "learning_rate": learning_rate, "schedule": "one_cycle"}
+    Trainer(model, loss, data, **settings, seed=8, progress=False).run()
+    return model
+
+
+@functools.cache
+def gaussian_vae(latent_dim: int = 2, scale: float | None = None, hidden: tuple = (128,), epochs: int = 60) -> VAE:
+    """Return a VAE of the digits with a Gaussian likelihood, trained once; without `scale` its σ is learned."""
+    learned = {"scale": 0.2 if scale is None else scale, "learn_scale": scale is None}
+    model = VAE(64, latent_dim, hidden, likelihood="gaussian", **learned, seed=8)
+    return train(model, model.loss, epochs=epochs)
+
+
+@functools.cache
+def plain_autoencoder(latent_dim: int = 2, hidden: tuple = (128,), epochs: int = 60) -> Autoencoder:
+    """Return lesson 07's autoencoder of the digits, with the same layers and training as `gaussian_vae`."""
+    model = Autoencoder(64, latent_dim, hidden=hidden, seed=8)
+    return train(model, autoencoder_loss(model), epochs=epochs).eval()
+
+
+DEEP = {"latent_dim": 10, "hidden": (128, 64), "epochs": 100}
+"""Settings of the two models that are compared by completeness and interpolation."""
+
+# --- drawing ----------------------------------------------------------------------------------------------------------
+
+_SHADES = ("#CC6677", "#332288", "#997700", "#117733", "#0077BB", "#882255", "#228877", "#777733", "#AA4499", "#555555")
+_CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 100)), np.sin(np.linspace(0, 2 * np.pi, 100))])
+
+
+def plot_numerals(axis, codes, labels, **options) -> list:
+    """Draw each code (N, 2) as the numeral of its class, in the class's shade; return the artists, one per class."""
+    codes, labels = np.asarray(codes), np.asarray(labels)
+    style = {"linestyle": "", "markersize": 6, "markeredgewidth": 0.2} | options
+    return [
+        axis.plot(*codes[labels == k].T, marker=f"${k}$", color=_SHADES[k], **style)[0] for k in range(10)
+    ]  # fmt: skip
+
+
+# --- explorers --------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def _build_latent_plane(figure):
+    model, (_, _, test, labels) = gaussian_vae(), split_digits()
+    means, log_vars = model.encode(test)
+    plane, digit, rebuilt, made = figure.subplots(1, 4, width_ratios=(2.3, 1, 1, 1))
+    plot_numerals(plane, means, labels, alpha=0.55)
+    (ellipse,) = plane.plot([], [], color=palette.approximation, linewidth=3, label="q(z|x), 2 sd")
+    big = {"color": palette.model, "markersize": 12, "markeredgecolor": "white", "markeredgewidth": 1.5}
+    (point,) = plane.plot([], [], "o", **big, label="your z")
+    plane.set(title="Where the encoder puts 297 test digits", xlabel="$z_1$", ylabel="$z_2$")
+    plane.set(xlim=(-3.6, 3.6), ylim=(-3.6, 4.6), aspect="equal")
+    plane.legend(loc="upper left", ncols=2, columnspacing=1)
+    blank = np.zeros((8, 8))
+    return SimpleNamespace(
+        ellipse=ellipse,
+        point=point,
+        digit=show_images(digit, blank, "Digit x"),
+        rebuilt=show_images(rebuilt, blank, "Decoded\nmean of q"),
+        made=show_images(made, blank, "Decoded\nyour z"),
+        model=model,
+        test=test,
+        labels=labels,
+        means=means.numpy(),
+        scales=torch.exp(0.5 * log_vars).numpy(),
+        decoded=model.decode(means).numpy(),
+    )
+
+
+@torch.no_grad()
+def _draw_latent_plane(parts, digit, first, second):
+    mean, scale = parts.means[digit], parts.scales[digit]
+    parts.ellipse.set_data(*(mean[:, None] + 2 * scale[:, None] * _CIRCLE))
+    parts.point.set_data([first], [second])
+    made = parts.model.decode(torch.tensor([[first, second]], dtype=torch.float32)).numpy()
+    for artist, image in ((parts.digit, parts.test[digit]), (parts.rebuilt, parts.decoded[digit]), (parts.made, made)):
+        artist.set_data(np.asarray(image).reshape(8, 8))
+    return (
+        f"Test digit {digit}, a {parts.labels[digit]}, has q with mean ({mean[0]:.2f}, {mean[1]:.2f}) and standard "
+        f"deviations {scale[0]:.2f} and {scale[1]:.2f}. The decoder turns your z = ({first:.1f}, {second:.1f}) into "
+        f"the last picture, which has {made.sum():.0f} pixels' worth of ink."
+    )
+
+
+def latent_plane():
+    """Return the explorer of a two-dimensional latent space of the 8×8 digits."""
+    return Explorer(
+        _build_latent_plane,
+        _draw_latent_plane,
+        [
+            Slider("digit", label="test digit", minimum=0, maximum=59, step=1, value=2),
+            Slider("first", label="first latent", symbol="z₁", minimum=-3.0, maximum=3.0, step=0.1, value=-1.4),
+            Slider("second", label="second latent", symbol="z₂", minimum=-3.0, maximum=3.0, step=0.1, value=-1.4),
+        ],
+        name="latent_plane",
+        title="The latent plane of the 8×8 digits",
+        alt="Left, the plane of the two latents with the test digits' posterior means as numerals, one posterior as an "
+        "ellipse, and the chosen point. Right, a test digit, its reconstruction and the decoded point.",
+        width=10.0,
+        height=4.3,
+    )
+
+
+def mnist_plane():
+    """Return the explorer of the shipped model of MNIST's 28×28 digits."""
+    model, _ = load_checkpoint(PLANE)
+
+    @torch.no_grad()
+    def decode(codes):
+        return model.decode(torch.tensor(codes, dtype=torch.float32)).numpy()
+
+    return plane_explorer(decode, name="mnist_plane", title="The latent plane of 28×28 digits")
+
+
+BALANCES = (0.05, 0.1, 0.2, 0.5, 1.0)
+"""Standard deviations σ of the likelihood for which the balance explorer has models; c = σ²."""
+
+
+@torch.no_grad()
+def _build_balance(figure):
+    _, _, test, labels = split_digits()
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(6, 2, generator=generator)
+    states = {}
+    for scale in BALANCES:
+        model = gaussian_vae(scale=scale)
+        means, log_vars = model.encode(test)
+        z = model.reparameterise(means[:6], log_vars[:6], generator)
+        terms = model.elbo_terms(test, 20, generator)
+        rows = torch.cat([test[:6], model.decode(z), model.decode(noise)])
+        error = (model.decode(means) - test).square().mean().item()
+        numbers = terms["reconstruction"].mean().item(), terms["kl"].mean().item(), error
+        spread = torch.exp(0.5 * log_vars).mean().item()
+        states[f"{scale:g}"] = (means.numpy(), mosaic(rows, 3, 6), numbers, spread)
+    cloud, pictures, bars = figure.subplots(1, 3, width_ratios=(1.15, 1.35, 0.8))
+    numerals = plot_numerals(cloud, np.zeros((len(labels), 2)), labels, alpha=0.6)
+    cloud.plot(*(2 * _CIRCLE), color=palette.prior, label="prior, 2 sd")
+    cloud.set(title="Means of q(z|x)", xlabel="$z_1$", ylabel="$z_2$", xlim=(-4, 4), ylim=(-4, 4.9), aspect="equal")
+    cloud.legend(loc="upper left")
+    image = show_images(pictures, states["0.2"][1], "Digits, rebuilt from a z ~ q, invented")
+    heights = bars.bar(["error", "KL"], [0, 0], color=[palette.model, palette.approximation], width=0.6)
+    bars.axhline(1, color=palette.data, linestyle=":", linewidth=1.6)
+    bars.set(title="Relative to σ = 0.2", ylabel="ratio", ylim=(0, 2.6), xlim=(-0.6, 1.6))
+    return SimpleNamespace(numerals=numerals, image=image, bars=list(heights), states=states, labels=labels.numpy())
+
+
+def _draw_balance(parts, scale):
+    means, picture, (reconstruction, kl, error), spread = parts.states[scale]
+    for k, artist in enumerate(parts.numerals):
+        artist.set_data(*means[parts.labels == k].T)
+    parts.image.set_data(picture)
+    _, _, (_, usual_kl, usual_error), _ = parts.states["0.2"]
+    for bar, height in zip(parts.bars, (error / usual_error, kl / usual_kl), strict=True):
+        bar.set_height(height)
+    return (
+        f"σ = {scale}, so c = {float(scale) ** 2:.3g} and the squared error counts {1 / (2 * float(scale) ** 2):.3g} "
+        f"times: KL {kl:.2f} nats, reconstruction term {reconstruction:.1f} nats, mean squared error per pixel "
+        f"{error:.3f}, average standard deviation of q {spread:.2f}. ELBO {reconstruction - kl:.1f} nats."
+    )
+
+
+def balance():
+    """Return the explorer of the likelihood's variance, over models trained with different ones."""
+    return Explorer(
+        _build_balance,
+        _draw_balance,
+        [Choice("scale", label="likelihood's σ", options=tuple(f"{scale:g}" for scale in BALANCES), value="0.2")],
+        name="balance",
+        title="One number sets the balance",
+        alt="Left, the posterior means of the test digits inside the prior's circle. Middle, six digits, six "
+        "reconstructions and six invented digits. Right, squared error and KL relative to σ = 0.2.",
+        width=10.0,
+        height=4.0,
+    )
+
+
+PAIRS = {"0 to 1": (0, 1), "3 to 8": (3, 8), "4 to 7": (4, 7), "2 to 6": (2, 6), "5 to 9": (5, 9)}
+
+
+@torch.no_grad()
+def _build_interpolation(figure):
+    train_images, _, test, labels = split_digits()
+    autoencoder, model = plain_autoencoder(**DEEP), gaussian_vae(**DEEP)
+    steps = torch.linspace(0, 1, 21)[:, None]
+    paths = {}
+    for name, (one, other) in PAIRS.items():
+        pair = torch.stack([test[labels == one][0], test[labels == other][0]])
+        both = []
+        for encode, decode in ((autoencoder.encode, autoencoder.decode), (lambda x: model.encode(x)[0], model.decode)):
+            start, end = encode(pair)
+            images = decode((1 - steps) * start + steps * end)
+            both.append((images.numpy(), torch.cdist(images, train_images).min(1).values.numpy()))
+        paths[name] = both
+    neighbours = torch.cdist(train_images, train_images) + 1e3 * torch.eye(len(train_images))
+    limit = neighbours.min(1).values.quantile(0.95).item()
+    curve, plain, variational = figure.subplots(1, 3, width_ratios=(1.7, 1, 1))
+    curve.axhline(limit, color=palette.data, linestyle=":", linewidth=1.8)
+    curve.text(0.5, limit + 0.03, "95 % of real digits have a neighbour below", ha="center", fontsize=9.5)
+    (first,) = curve.plot([], [], color=palette.warning, linestyle="--", label="autoencoder")
+    (second,) = curve.plot([], [], color=palette.model, label="VAE")
+    now = curve.axvline(0.5, color=palette.data, linewidth=1.4)
+    curve.set(title="Distance to the nearest real digit", xlabel="way from one code to the other", ylabel="distance")
+    curve.set(xlim=(0, 1), ylim=(0, 2.6))
+    curve.legend(loc="upper left", ncols=2)
+    blank = np.zeros((8, 8))
+    return SimpleNamespace(
+        curves=(first, second),
+        now=now,
+        images=(show_images(plain, blank, "Autoencoder"), show_images(variational, blank, "VAE")),
+        paths=paths,
+        steps=steps[:, 0].numpy(),
+        limit=limit,
+    )
+
+
+def _draw_interpolation(parts, pair, way):
+    position = round(way * 20)
+    worst = []
+    for curve, artist, (images, distances) in zip(parts.curves, parts.images, parts.paths[pair], strict=True):
+        curve.set_data(parts.steps, distances)
+        artist.set_data(images[position].reshape(8, 8))
+        worst.append((distances[position], distances.max()))
+    parts.now.set_xdata([way, way])
+    (plain, plain_worst), (variational, variational_worst) = worst
+    return (
+        f"{pair}, {way:.0%} of the way: the autoencoder's picture is {plain:.2f} from the nearest real digit, the "
+        f"VAE's {variational:.2f}. Along the whole way the largest distances are {plain_worst:.2f} and "
+        f"{variational_worst:.2f}; {parts.limit:.2f} is usual."
+    )
+
+
+def interpolation():
+    """Return the explorer of straight ways between two codes, for an autoencoder and a VAE with ten latents."""
+    return Explorer(
+        _build_interpolation,
+        _draw_interpolation,
+        [
+            Choice("pair", label="digits", options=tuple(PAIRS), value="3 to 8"),
+            Slider("way", label="way", minimum=0.0, maximum=1.0, step=0.05, value=0.5),
+        ],
+        name="interpolation",
+        title="From one digit to another",
+        alt="Left, along a straight way between two codes, the distance of the decoded picture from the nearest real "
+        "digit, for an autoencoder and a VAE. Right, both pictures at the chosen place.",
+        width=9.6,
+        height=3.8,
+    )
+
+
+EXPLORERS = {
+    "latent_plane": latent_plane,
+    "balance": balance,
+    "interpolation": interpolation,
+    "mnist_plane": mnist_plane,
+}
+
+# --- exercises --------------------------------------------------------------------------------------------------------
+
+
+def _kl_loop(mean, log_var):
+    rows = []
+    for one_mean, one_log_var in zip(mean, log_var, strict=True):
+        pairs = zip(one_mean, one_log_var, strict=True)
+        rows.append(sum(0.5 * (math.exp(v) + m * m - 1 - v) for m, v in pairs))
+    return rows
+
+
+def _kl_by_torch(mean, log_var):
+    q = torch.distributions.Normal(torch.as_tensor(mean), torch.exp(0.5 * torch.as_tensor(log_var)))
+    return torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(-1)
+
+
+def _tensor(*values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+_LATENT_PROBES = [
+    (_tensor([0.5]), _tensor([-1.0])),
+    (_tensor([1.0, -2.0], [0.3, 0.0], [0.0, 0.4]), _tensor([0.5, -0.7], [-2.0, 0.2], [0.0, 1.1])),
+    (_tensor([0.1, 0.2, -1.5], [2.0, -0.4, 0.6]), _tensor([0.3, -1.2, -0.1], [0.9, -3.0, 0.4])),
+]
+
+kl_term = Exercise(
+    name="kl_term",
+    arguments=("mean", "log_var"),
+    returns="kl",
+    reference=lambda mean, log_var: 0.5 * (log_var.exp() + mean**2 - 1 - log_var).sum(-1),
+    spellings={"loop": _kl_loop, "torch.distributions": _kl_by_torch},
+    probes=_LATENT_PROBES,
+    misconceptions=[
+        Misconception(
+            "half missing",
+            lambda mean, log_var: (log_var.exp() + mean**2 - 1 - log_var).sum(-1),
+            "Exactly twice too large: the ½ in front of the sum is missing. It comes from the ½ in the exponent of "
+            "the Gaussian density.",
+        ),
+        Misconception(
+            "sum over the batch",
+            lambda mean, log_var: 0.5 * (log_var.exp() + mean**2 - 1 - log_var).sum(0),
+            "You added up over the rows of the batch. Each image has its own KL term: sum over the last axis, the "
+            "latent dimensions, and keep one number per row.",
+        ),
+        Misconception(
+            "one number for the batch",
+            lambda mean, log_var: 0.5 * (log_var.exp() + mean**2 - 1 - log_var).sum(),
+            "This is one number for the whole batch. Return one per row: sum over the last axis only.",
+        ),
+        Misconception(
+            "mean over the latents",
+            lambda mean, log_var: 0.5 * (log_var.exp() + mean**2 - 1 - log_var).mean(-1),
+            "You averaged over the latent dimensions. The divergences of independent dimensions add up: use a sum.",
+        ),
+        Misconception(
+            "sign of the log-variance",
+            lambda mean, log_var: 0.5 * (log_var.exp() + mean**2 - 1 + log_var).sum(-1),
+            "The log-variance has the wrong sign. A narrower q is farther from the prior: −log σ² must grow as σ "
+            "shrinks.",
+        ),
+        Misconception(
+            "variance is not exponentiated",
+            lambda mean, log_var: 0.5 * (log_var + mean**2 - 1 - log_var).sum(-1),
+            "You used the log-variance where the variance belongs: the first term is exp(log_var).",
+        ),
+        Misconception(
+            "log-variance taken for log-scale",
+            lambda mean, log_var: 0.5 * ((2 * log_var).exp() + mean**2 - 1 - 2 * log_var).sum(-1),
+            "You treated log_var as the logarithm of the standard deviation. It is the logarithm of the variance: "
+            "exp(log_var) is σ² already.",
+        ),
+        Misconception(
+            "negative",
+            lambda mean, log_var: -0.5 * (log_var.exp() + mean**2 - 1 - log_var).sum(-1),
+            "Right but for its sign: this is −KL, the term as it stands in the ELBO. A divergence is never negative.",
+        ),
+    ],
+    hints=(
+        "For one dimension: KL(N(μ, σ²) ‖ N(0, 1)) = ½ (σ² + μ² − 1 − log σ²).",
+        "log_var is log σ². Which function turns it into σ²?",
+        "Sum over the last axis: `.sum(-1)` leaves one number per row.",
+    ),
+    praise="This is the term that pulls every posterior towards the prior.",
+)
+
+_NOISE = [_tensor([0.7]), _tensor([-0.3, 1.0], [0.8, 0.2], [1.4, -0.5]), _tensor([0.6, -1.0, 2.0], [-0.2, 0.3, 0.9])]
+
+
+def _latent_loop(mean, log_var, noise):
+    rows = zip(mean.tolist(), log_var.tolist(), noise.tolist(), strict=True)
+    if mean.ndim == 1:
+        return torch.tensor([m + math.exp(v / 2) * e for m, v, e in rows])
+    return torch.tensor([[m + math.exp(v / 2) * e for m, v, e in zip(*row, strict=True)] for row in rows])
+
+
+latent_sample = Exercise(
+    name="latent_sample",
+    arguments=("mean", "log_var", "noise"),
+    returns="z",
+    reference=lambda mean, log_var, noise: mean + torch.exp(0.5 * log_var) * noise,
+    spellings={
+        "square root": lambda mean, log_var, noise: mean + noise * torch.sqrt(torch.exp(log_var)),
+        "numpy": lambda mean, log_var, noise: np.asarray(mean) + np.exp(np.asarray(log_var) / 2) * np.asarray(noise),
+        "loop": _latent_loop,
+    },
+    probes=[(*probe, noise) for probe, noise in zip(_LATENT_PROBES, _NOISE, strict=True)],
+    misconceptions=[
+        Misconception(
+            "variance for scale",
+            lambda mean, log_var, noise: mean + torch.exp(log_var) * noise,
+            "You multiplied the noise by the variance. Its factor is the standard deviation, the square root of "
+            "exp(log_var): halve the log-variance first.",
+        ),
+        Misconception(
+            "log-variance for scale",
+            lambda mean, log_var, noise: mean + log_var * noise,
+            "You multiplied the noise by the log-variance itself. Exponentiate half of it to get σ.",
+        ),
+        Misconception(
+            "noise alone",
+            lambda mean, log_var, noise: mean + noise,
+            "This draws with standard deviation 1 whatever the encoder says. Scale the noise by exp(log_var / 2).",
+        ),
+        Misconception(
+            "mean forgotten",
+            lambda mean, log_var, noise: torch.exp(0.5 * log_var) * noise,
+            "The mean is missing: the draw must be centred on it.",
+        ),
+        Misconception(
+            "precision",
+            lambda mean, log_var, noise: mean + torch.exp(-0.5 * log_var) * noise,
+            "The sign in the exponent is wrong: a larger log-variance must spread the draws more, not less.",
+        ),
+        Misconception(
+            "added instead of multiplied",
+            lambda mean, log_var, noise: mean + torch.exp(0.5 * log_var) + noise,
+            "You added σ to the noise. z = μ + σ·ε: the noise is multiplied by σ.",
+        ),
+    ],
+    hints=(
+        "A standard normal number ε becomes one with mean μ and standard deviation σ as μ + σ·ε.",
+        "σ is the square root of the variance, and the variance is exp(log_var).",
+        "√exp(a) = exp(a / 2).",
+    ),
+    praise="All randomness comes from `noise`, so gradients reach mean and log_var.",
+)
+
+
+def _bernoulli_loop(x, logits):
+    rows = []
+    for one_x, one_logits in zip(x.tolist(), logits.tolist(), strict=True):
+        total = 0.0
+        for pixel, logit in zip(one_x, one_logits, strict=True):
+            total += pixel * logit - (max(logit, 0) + math.log1p(math.exp(-abs(logit))))
+        rows.append(total)
+    return rows
+
+
+bernoulli_term = Exercise(
+    name="bernoulli_term",
+    arguments=("x", "logits"),
+    returns="log_likelihood",
+    reference=lambda x, logits: -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1),
+    spellings={
+        "softplus": lambda x, logits: (x * logits - F.softplus(logits)).sum(-1),
+        "torch.distributions": lambda x, logits: torch.distributions.Bernoulli(logits=logits).log_prob(x).sum(-1),
+        "loop": _bernoulli_loop,
+    },
+    probes=[
+        (_tensor([1.0, 0.0]), _tensor([0.8, -0.5])),
+        (_tensor([1.0, 0.0, 1.0], [0.0, 0.0, 1.0]), _tensor([2.0, -1.0, 0.3], [0.5, 1.2, -0.7])),
+        (_tensor([1.0, 0.0, 1.0, 1.0]), _tensor([40.0, -45.0, 1.0, -38.0])),
+    ],
+    misconceptions=[
+        Misconception(
+            "mean over the pixels",
+            lambda x, logits: -F.binary_cross_entropy_with_logits(logits, x, reduction="none").mean(-1),
+            "You averaged over the pixels. Independent pixels multiply their probabilities, so their logarithms add "
+            "up. With a mean, the KL term would weigh as many times too much as there are pixels.",
+        ),
+        Misconception(
+            "wrong sign",
+            lambda x, logits: F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1),
+            "This is the cross-entropy, a loss. The log-likelihood is its negative: a log-probability is never above "
+            "zero.",
+        ),
+        Misconception(
+            "sum over the batch too",
+            lambda x, logits: -F.binary_cross_entropy_with_logits(logits, x, reduction="sum"),
+            "This is one number for the whole batch. Return one per row: sum over the last axis only.",
+        ),
+        Misconception(
+            "only the ink",
+            lambda x, logits: (x * F.logsigmoid(logits)).sum(-1),
+            "Only pixels with ink count here. A white pixel has a probability too: add (1 − x) · log(1 − p).",
+        ),
+        Misconception(
+            "sigmoid taken twice",
+            lambda x, logits: -F.binary_cross_entropy_with_logits(torch.sigmoid(logits), x, reduction="none").sum(-1),
+            "The sigmoid was applied twice: this loss function takes logits and applies it itself.",
+        ),
+        Misconception(
+            "squared error",
+            lambda x, logits: -0.5 * (x - torch.sigmoid(logits)).square().sum(-1),
+            "This is a squared error, which belongs to a Gaussian likelihood. For a Bernoulli take the logarithm of "
+            "the probability of each pixel.",
+        ),
+        Misconception(
+            "pixels swapped",
+            lambda x, logits: -F.binary_cross_entropy_with_logits(logits, 1 - x, reduction="none").sum(-1),
+            "Ink and paper are swapped: p = sigmoid(logit) is the probability of x = 1.",
+        ),
+    ],
+    hints=(
+        "For one pixel: log p(x) = x log p + (1 − x) log(1 − p), with p = sigmoid(logit).",
+        "In logits: log p(x) = x · logit − log(1 + e^logit). Torch calls the second part softplus.",
+        "For large logits 1 − sigmoid(logit) rounds to zero: use the form with softplus, or torch's function that "
+        "takes logits.",
+    ),
+    praise="This is −1 times the familiar binary cross-entropy, summed over the pixels.",
+)
+
+
+def tiny_elbo(weight: Tensor, x: Tensor) -> Tensor:
+    """Return the ELBO of a tiny model, averaged over x (N,), in nats: x | z ~ N(w·z, 1), q the exact posterior.
+
+    The bound is tight, so it is log N(x; 0, 1 + w²) in closed form. `weight` is a tensor ().
+    """
+    variance = 1 + weight.square()
+    return (-0.5 * (x.square() / variance + torch.log(2 * math.pi * variance))).mean()
+
+
+def _training_steps(weight, x, rate, *, clear=True, sign=-1.0, steps=3, total=False):
+    weight = weight.detach().clone().requires_grad_()
+    optimizer = torch.optim.SGD([weight], lr=rate)
+    for _ in range(steps):
+        if clear:
+            optimizer.zero_grad()
+        loss = sign * tiny_elbo(weight, x) * (len(x) if total else 1)
+        loss.backward()
+        optimizer.step()
+    return weight.detach()
+
+
+def _by_hand(weight, x, rate):
+    for _ in range(3):
+        weight = weight.detach().clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(tiny_elbo(weight, x), weight)
+        weight = weight + rate * gradient
+    return weight
+
+
+def _on_paper(weight, x, rate):
+    w, x = float(weight), x.numpy()
+    for _ in range(3):
+        w += rate * np.mean(w * x**2 / (1 + w * w) ** 2 - w / (1 + w * w))
+    return w
+
+
+# The first optimiser of a session loads a good part of torch, which takes seconds: not in the time of a check.
+torch.optim.SGD([torch.zeros(1)], lr=1.0)
+
+training_steps = Exercise(
+    name="training_steps",
+    arguments=("weight", "x", "rate"),
+    returns="weight",
+    reference=_training_steps,
+    spellings={"by hand": _by_hand, "derivative on paper": _on_paper},
+    probes=[
+        (torch.tensor(0.5, dtype=torch.float64), _tensor(2.0, -1.0, 3.0), 0.1),
+        (torch.tensor(1.5, dtype=torch.float64), _tensor(0.3, -0.4), 0.3),
+        (torch.tensor(-0.8, dtype=torch.float64), _tensor(2.5, 1.0, -2.0, 0.5, 4.0), 0.05),
+    ],
+    misconceptions=[
+        Misconception(
+            "no zero_grad",
+            lambda weight, x, rate: _training_steps(weight, x, rate, clear=False),
+            "The first step is right, the next ones are not: `backward` adds to the gradient that is there. Clear it "
+            "with `optimizer.zero_grad()` before each step.",
+        ),
+        Misconception(
+            "maximising the loss",
+            lambda weight, x, rate: _training_steps(weight, x, rate, sign=1.0),
+            "The weight moves the wrong way. An optimiser minimises what you call backward on: give it the negative "
+            "ELBO.",
+        ),
+        Misconception(
+            "one step only",
+            lambda weight, x, rate: _training_steps(weight, x, rate, steps=1),
+            "This is the weight after one step. The exercise asks for three.",
+        ),
+        Misconception(
+            "one step too many",
+            lambda weight, x, rate: _training_steps(weight, x, rate, steps=4),
+            "This is the weight after four steps. The exercise asks for three.",
+        ),
+        Misconception(
+            "sum over the batch",
+            lambda weight, x, rate: _training_steps(weight, x, rate, total=True),
+            "Each step is as many times too long as there are data points: the loss is the mean over the batch, which "
+            "`lesson.tiny_elbo` returns already.",
+        ),
+        Misconception(
+            "no step at all",
+            lambda weight, x, rate: weight,
+            "The weight is where it was. `backward` fills in the gradient; it is `optimizer.step()` that moves.",
+        ),
+    ],
+    hints=(
+        "Four lines for each step: clear the gradient, compute the loss, go backward, step.",
+        "Begin with `weight = weight.clone().requires_grad_()` and `torch.optim.SGD([weight], lr=rate)`.",
+        "The loss is `-lesson.tiny_elbo(weight, x)`; return `weight.detach()`.",
+    ),
+    praise="These four lines are in every training loop of this course.",
+)
+
+
+def _importance_loop(log_joint, log_q):
+    results = []
+    for column in range(log_joint.shape[1]):
+        weights = [float(a - b) for a, b in zip(log_joint[:, column], log_q[:, column], strict=True)]
+        top = max(weights)
+        results.append(top + math.log(sum(math.exp(w - top) for w in weights) / len(weights)))
+    return results
+
+
+importance_estimate = Exercise(
+    name="importance_estimate",
+    arguments=("log_joint", "log_q"),
+    returns="log_prob",
+    reference=lambda log_joint, log_q: torch.logsumexp(log_joint - log_q, 0) - math.log(len(log_q)),
+    spellings={
+        "numpy": lambda log_joint, log_q: (
+            np.logaddexp.reduce(np.asarray(log_joint) - np.asarray(log_q), axis=0) - np.log(len(log_q))
+        ),
+        "loop": _importance_loop,
+        "softmax": lambda log_joint, log_q: torch.logsumexp(log_joint - log_q - math.log(len(log_q)), dim=0),
+    },
+    probes=[
+        (_tensor([-1.0], [-2.0]), _tensor([-0.5], [-0.2])),
+        (_tensor([-3.0, -4.0], [-2.5, -6.0], [-5.0, -4.4]), _tensor([-1.0, -0.3], [-2.0, -1.5], [-0.1, -0.8])),
+        (_tensor([-900.0, -1200.0], [-903.0, -1210.0]), _tensor([-1.0, 2.0], [0.5, 1.0])),
+        (_tensor([-10.0, -20.0, -30.0]), _tensor([-1.0, -2.0, 0.5])),
+    ],
+    misconceptions=[
+        Misconception(
+            "mean of the logarithms",
+            lambda log_joint, log_q: (log_joint - log_q).mean(0),
+            "You averaged the logarithms: that is the ELBO, estimated with K draws. Average the weights first, then "
+            "take the logarithm.",
+        ),
+        Misconception(
+            "q forgotten",
+            lambda log_joint, log_q: torch.logsumexp(log_joint, 0) - math.log(len(log_q)),
+            "The draws came from q, so each p(x, z) has to be divided by q(z | x): subtract log_q first.",
+        ),
+        Misconception(
+            "not divided by K",
+            lambda log_joint, log_q: torch.logsumexp(log_joint - log_q, 0),
+            "Too large by exactly log K: this is the logarithm of the sum of the weights, not of their mean.",
+        ),
+        Misconception(
+            "divided outside the logarithm",
+            lambda log_joint, log_q: torch.logsumexp(log_joint - log_q, 0) / len(log_q),
+            "You divided the logarithm by K. The division belongs inside: log(sum / K) = log sum − log K.",
+        ),
+        Misconception(
+            "over the wrong axis",
+            lambda log_joint, log_q: torch.logsumexp(log_joint - log_q, -1) - math.log(log_q.shape[-1]),
+            "You averaged over the data points. The draws lie along the first axis: one estimate per column.",
+        ),
+        Misconception(
+            "the best draw",
+            lambda log_joint, log_q: (log_joint - log_q).max(0).values,
+            "This is the largest log-weight. It comes close when one draw dominates, but the estimate is the mean of "
+            "all weights.",
+        ),
+        Misconception(
+            "weights turned over",
+            lambda log_joint, log_q: torch.logsumexp(log_q - log_joint, 0) - math.log(len(log_q)),
+            "The ratio is upside down: a weight is p(x, z) / q(z | x).",
+        ),
+    ],
+    hints=(
+        "With weights w_k = p(x, z_k) / q(z_k | x), the estimate is log (1/K Σ_k w_k).",
+        "In logarithms: log w_k = log_joint − log_q. exp(−900) is zero for a computer, so use logsumexp.",
+        "`torch.logsumexp(log_w, 0) − log K`, with K the length of the first axis.",
+    ),
+    praise="With one draw this is the ELBO's estimate; with more it climbs towards log p(x).",
+)
+
+EXERCISES = (kl_term, latent_sample, bernoulli_term, training_steps, importance_estimate)
