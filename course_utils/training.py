@@ -240,17 +240,24 @@ class Trainer:
 
     def _snapshot(self) -> dict[str, Any]:
         parts = {"model": self.model, "optimizer": self._optimizer, "scheduler": self._scheduler}
-        return {name: copy.deepcopy(part.state_dict()) for name, part in parts.items() if part is not None}
+        return {name: _copy_of(part.state_dict()) for name, part in parts.items() if part is not None}
 
     def _restore(self, snapshot: dict[str, Any]) -> None:
         self.model.load_state_dict(snapshot["model"])
-        self._optimizer.load_state_dict(copy.deepcopy(snapshot["optimizer"]))
+        self._optimizer.load_state_dict(_copy_of(snapshot["optimizer"]))
         if self._scheduler is not None:
-            self._scheduler.load_state_dict(copy.deepcopy(snapshot["scheduler"]))
+            self._scheduler.load_state_dict(_copy_of(snapshot["scheduler"]))
 
 
-def _copy_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in state.items()}
+def _copy_of(state: Any) -> Any:
+    """Copy the tensors, mappings and lists of a state; several times as fast as `copy.deepcopy`, once an epoch."""
+    if isinstance(state, Tensor):
+        return state.detach().clone()
+    if isinstance(state, Mapping):
+        return {name: _copy_of(value) for name, value in state.items()}
+    if isinstance(state, list):
+        return [_copy_of(value) for value in state]
+    return state
 
 
 def _total(loss: Any) -> tuple[Tensor, dict[str, float]]:

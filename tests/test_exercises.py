@@ -341,3 +341,21 @@ def test_a_keyboard_interrupt_while_waiting_passes_through(exercise):
         exercise.examine(SLOW["loops"])
     assert threading.active_count() <= before, "the reader's loop still runs"
     assert time.monotonic() - start < 4
+
+
+def test_a_gradient_switched_on_in_place_changes_no_number():
+    exercise = Exercise(
+        name="double",
+        arguments=("x",),
+        returns="doubled",
+        reference=lambda x: 2 * x,
+        probes=[(torch.tensor([1.0, 2.0]),), (torch.tensor([-3.0, 0.5]),)],
+        misconceptions=[],
+        hints=[],
+    )
+
+    def double(x):
+        x.requires_grad_()
+        return (2 * x).detach()
+
+    assert exercise.examine(double).correct
