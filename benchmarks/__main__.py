@@ -15,8 +15,10 @@ from pathlib import Path
 from benchmarks import Report
 
 BENCHMARKS = {
+    "beta": "factor-change score and MIG of β-VAEs on sprites over seeds, beside published figures",
     "em": "twenty iterations of EM for a Gaussian mixture, against scikit-learn, and how time and memory grow",
     "explorers": "time of one explorer redraw, against a new figure for every move",
+    "gumbel": "VAEs with discrete latents on fixed binarised MNIST, three estimators, beside published figures",
     "imports": "what importing course_utils costs beside importing torch",
     "vae_quality": "test likelihood of a VAE on fixed binarised MNIST, beside published figures",
     "vae_speed": "time to train a VAE on MNIST to one test loss, against pytorch/examples",

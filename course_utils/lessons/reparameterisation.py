@@ -518,7 +518,7 @@ pathwise_sample = Exercise(
         "σ = exp(log_var / 2) and z = mean + σ · noise, all with torch operations.",
         "torch.autograd.grad(z.sum(), (mean, log_var)) returns both gradients.",
     ],
-    praise="This is the sampling step of every variational autoencoder, and the one line that makes it trainable.",
+    praise="This is the sampling step of every VAE with a Gaussian q, and the one line that makes it trainable.",
 )
 
 
@@ -705,7 +705,7 @@ minibatch_log_joint = Exercise(
         "The average over the batch estimates the average over the data; the sum over the data is N times that.",
         "log_prior + total * (the mean over axis 1).",
     ],
-    praise="B data, and on average the right answer for all N. The next lessons never train in another way.",
+    praise="B data, and on average the right answer for all N. Lesson 08 trains in this way.",
 )
 
 EXERCISES = (score_gradient, leave_one_out_gradient, pathwise_sample, correlated_sample, minibatch_log_joint)
