@@ -39,11 +39,14 @@ class Setting:
     bar: float
 
 
+VALIDATION = 2000
+"""Validation images that are looked at after every epoch: all of them would cost a tenth of the time."""
+
 SETTINGS = (
-    Setting("5 minutes", 200, 256, 4e-3, minutes=5, bar=90.5),
-    Setting("20 minutes", 700, 256, 4e-3, minutes=20, bar=89.5),
+    Setting("5 minutes", 130, 512, 6e-3, minutes=5, bar=90.5),
+    Setting("20 minutes", 450, 512, 6e-3, minutes=20, bar=89.5),
 )
-LONGEST = Setting("longer", 2500, 256, 4e-3, minutes=float("inf"), bar=float("inf"))
+LONGEST = Setting("longer", 2000, 512, 6e-3, minutes=float("inf"), bar=float("inf"))
 """Aims below the paper's 88.71; what it gets is reported, and nothing is asked of it."""
 
 PUBLISHED = (
@@ -85,6 +88,7 @@ def evaluate(model: VAE, test: Tensor, samples: int = SAMPLES, seed: int = 0) ->
 def run() -> Report:
     """Train with each setting, and estimate the likelihood of all test images."""
     x, valid, test = (torch.from_numpy(mnist_binarised(split).reshape(-1, 784)) for split in ("train", "valid", "test"))
+    valid = valid[torch.randperm(len(valid), generator=torch.Generator().manual_seed(0))[:VALIDATION]]
     settings = (*SETTINGS, LONGEST) if os.environ.get(LONG) else SETTINGS
     rows, parts, passed = [], [], True
     for setting in settings:
@@ -112,8 +116,8 @@ def run() -> Report:
             "MNIST in black and white, fixed binarisation, 50,000 training images; one stochastic layer of "
             f"{LATENT}, two hidden layers of {HIDDEN[0]} tanh units on either side, Bernoulli. Adam with the one-cycle "
             f"schedule up to {SETTINGS[0].learning_rate:g}, batches of {SETTINGS[0].batch_size}, the decoder's last "
-            "bias started at the mean image; of the epochs, the one with the best ELBO on the 10,000 validation images "
-            f"is kept. NLL in nats by importance sampling with {SAMPLES} samples, all 10,000 test images, which are "
+            f"bias started at the mean image; of the epochs, the one with the best ELBO on {VALIDATION:,} validation "
+            f"images is kept. NLL in nats by importance sampling with {SAMPLES} samples, all 10,000 test images, which are "
             f"used for nothing else. {torch.get_num_threads()} threads. The figures below ours are published ones. "
             f"{LONG}=1 adds a longer setting."
         ),
