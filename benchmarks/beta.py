@@ -16,7 +16,7 @@ from course_utils.training import Trainer
 from course_utils.vae import VAE
 
 SIZE, SIDE = 50_000, 32
-HIDDEN, LATENT = (400, 200), 10
+HIDDEN, LATENT = (200, 100), 10
 BETAS, SEEDS = (1.0, 2.0, 4.0, 8.0), (0, 1, 2)
 EPOCHS, BATCH, LEARNING_RATE = 20, 256, 2e-3
 SCORED = 10_000

@@ -117,8 +117,8 @@ def run() -> Report:
             f"{LATENT}, two hidden layers of {HIDDEN[0]} tanh units on either side, Bernoulli. Adam with the one-cycle "
             f"schedule up to {SETTINGS[0].learning_rate:g}, batches of {SETTINGS[0].batch_size}, the decoder's last "
             f"bias started at the mean image; of the epochs, the one with the best ELBO on {VALIDATION:,} validation "
-            f"images is kept. NLL in nats by importance sampling with {SAMPLES} samples, all 10,000 test images, which are "
-            f"used for nothing else. {torch.get_num_threads()} threads. The figures below ours are published ones. "
+            f"images is kept. NLL in nats by importance sampling with {SAMPLES} samples, all 10,000 test images, which "
+            f"are used for nothing else. {torch.get_num_threads()} threads. The figures below ours are published ones. "
             f"{LONG}=1 adds a longer setting."
         ),
         header=("what", "best epoch", "training, min", "test NLL", "test −ELBO", "active units", "evaluation, s"),

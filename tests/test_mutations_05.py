@@ -69,7 +69,7 @@ MUTANTS = {
     "descent for ascent": (
         "path[-1] + rate * slope",
         "path[-1] - rate * slope",
-        "late in the climb each step leaves the fraction 1 − λ_min/λ_max of the error",
+        "late in the climb each step leaves the fraction 1 − κ_min/κ_max of the error",
     ),
     "the approximation gap without its ½": (
         "approximation = 0.5 * np.log(",

@@ -18,7 +18,7 @@ COVARIANCE = "Cov[Aε + b] = AAᵀ"
 LOG_DENSITY = "log N(ε; 0, I) − log|det A| is torch's log-density at z"
 IMPLICIT = "implicit slopes of Gamma draws are those of torch"
 LANDING = "q = p = N(0, 0.5²): the path alone has variance 0"
-UNBIASED_BATCH = "minibatch × one draw is unbiased"
+UNBIASED_BATCH = "minibatch × one draw is unbiased: on average the gradient of the ELBO of all eight"
 MEANS = "black-box VI finds the exact posterior means"
 WIDTHS = "black-box VI finds the exact posterior standard deviations"
 

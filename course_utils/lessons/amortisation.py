@@ -597,7 +597,8 @@ elbo = Exercise(
         "E‖x − μ − Wz‖² = ‖x − μ − W m‖² + Σ_dl W_dl² s_l²: the square at the mean, and the spread around it.",
         "The KL is ½ Σ (s² + m² − 1 − log s²), as in lesson 04.",
     ],
-    praise="No sample was drawn: with a linear decoder and Gaussian noise a VAE's loss has a closed form. With a network it has none, as a rule.",
+    praise="No sample was drawn: with a linear decoder and Gaussian noise a VAE's loss has a closed form. With a "
+    "network it has none, as a rule.",
 )
 
 
