@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import dataclass
 
@@ -105,6 +106,8 @@ def run() -> Report:
                 f"{evaluation:.0f}",
             )
         )
+        # a run is long: what is known already is not to be lost with it
+        print(f"{setting.name}: {nll:.2f} nats, trained for {seconds / 60:.1f} min", file=sys.stderr, flush=True)
         if setting is LONGEST:
             parts.append(f"{nll:.2f} in {seconds / 60:.0f} min")
         else:
