@@ -45,7 +45,7 @@ VALIDATION = 2000
 
 SETTINGS = (
     Setting("5 minutes", 130, 512, 6e-3, minutes=5, bar=90.5),
-    Setting("20 minutes", 450, 512, 6e-3, minutes=20, bar=89.5),
+    Setting("20 minutes", 520, 512, 6e-3, minutes=20, bar=89.5),
 )
 LONGEST = Setting("longer", 2000, 512, 6e-3, minutes=float("inf"), bar=float("inf"))
 """Aims below the paper's 88.71; what it gets is reported, and nothing is asked of it."""
