@@ -8,9 +8,11 @@ NB ?= $(wildcard notebooks/*.ipynb)
 PY := .venv/bin/python
 FIRST_LESSON := notebooks/00_start_here.ipynb
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
-# tests/offline holds a sitecustomize module that refuses connections to the outside, in kernels too. Progress bars,
-# which come and go with the speed of the machine, are switched off.
-OFFLINE := PYTHONPATH="$(CURDIR)/tests/offline" TQDM_DISABLE=1
+# tests/offline holds a sitecustomize module that refuses connections to the outside, in kernels too.
+OFFLINE := PYTHONPATH="$(CURDIR)/tests/offline"
+
+# Progress bars come and go with the speed of the machine: outputs that are compared do without.
+NO_BARS := TQDM_DISABLE=1
 
 # One thread for each of the JOBS processes that run at a time.
 ONE_THREAD := OMP_NUM_THREADS=1
@@ -31,7 +33,7 @@ test: setup-test ## Prove that everything still holds: style, unit tests, notebo
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(OFFLINE) $(ONE_THREAD) $(PY) -m pytest -n $(JOBS) --dist worksteal tests
-	$(OFFLINE) $(ONE_THREAD) $(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
+	$(OFFLINE) $(ONE_THREAD) $(NO_BARS) $(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 
 student: setup-lab ## Build the students' copy in dist/student, and the solutions in dist/solutions
 	$(PY) tools/student_copy.py
