@@ -13,22 +13,15 @@ for contraction; Vincent (2011), Alain and Bengio (2014) for the score.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course_utils.networks import ACTIVATIONS, mlp
 from course_utils.validation import check_array, check_choice, check_scalar
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "none": nn.Identity,
-    "relu": nn.ReLU,
-    "elu": nn.ELU,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-}
 CORRUPTIONS = ("gaussian", "masking")
 
 # Rows of decoded points whose distances to all of the data are held in memory at once.
@@ -196,9 +189,9 @@ class Autoencoder(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             widths = [self.size, *hidden, self.latent]
-            self.encoder = _layers(widths, ACTIVATIONS[activation])
+            self.encoder = mlp(widths, activation)
             self.encoder.append(ACTIVATIONS[code_activation]())
-            self.decoder = _layers(widths[::-1], ACTIVATIONS[activation])
+            self.decoder = mlp(widths[::-1], activation)
         self.dropout = nn.Dropout(dropout)
         self.register_buffer("mean", torch.tensor(centre, dtype=torch.get_default_dtype()))
 
@@ -227,14 +220,6 @@ class Autoencoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the reconstructions (N, D) of x (N, D); while training, through dropout. Errors as `encode`."""
         return self.decode(self.dropout(self.encode(x)))
-
-
-def _layers(widths: Sequence[int], activation: Callable[[], nn.Module]) -> nn.Sequential:
-    """Fully connected layers with an activation between them, none after the last."""
-    layers: list[nn.Module] = []
-    for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), activation()]
-    return nn.Sequential(*layers[:-1])
 
 
 # --- losses -----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ Sources: Gumbel (1954) and Maddison, Tarlow and Minka (2014) for the Gumbel-max 
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_utils.networks import check_features, mlp
 from course_utils.validation import check_choice, check_scalar
 
 Function = Callable[[Tensor], Tensor]
@@ -275,20 +275,20 @@ class CategoricalVAE(nn.Module):
         seed = check_scalar("seed", seed, integer=True, non_negative=True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.encoder = _network([data_dim, *hidden, latents * classes])
-            self.decoder = _network([latents * classes, *reversed(hidden), data_dim])
+            self.encoder = mlp([data_dim, *hidden, latents * classes])
+            self.decoder = mlp([latents * classes, *reversed(hidden), data_dim])
         self.register_buffer("steps", torch.tensor(0))
 
     @torch.no_grad()
     def start_at_mean(self, x: Tensor) -> CategoricalVAE:
         """Set the decoder's last bias so that before any training it returns about the mean of x (N, D)."""
-        mean = self._checked(x).reshape(-1, self.data_dim).mean(0)
+        mean = check_features(x, self.data_dim).reshape(-1, self.data_dim).mean(0)
         self.decoder[-1].bias.copy_(torch.logit(mean.clamp(1e-3, 1 - 1e-3)))  # never inked must not become −∞
         return self
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the logits (…, L, K) of q(z | x) for x (…, D)."""
-        return self.encoder(self._checked(x)).unflatten(-1, (self.latents, self.classes))
+        return self.encoder(check_features(x, self.data_dim)).unflatten(-1, (self.latents, self.classes))
 
     def decode(self, z: Tensor) -> Tensor:
         """Return ink probabilities (…, D) for z (…, L, K)."""
@@ -299,7 +299,7 @@ class CategoricalVAE(nn.Module):
 
         For z that is not one-hot it is the same formula, and no probability of the model.
         """
-        output, x = torch.broadcast_tensors(self._pixel_logits(z), self._checked(x))
+        output, x = torch.broadcast_tensors(self._pixel_logits(z), check_features(x, self.data_dim))
         return -F.binary_cross_entropy_with_logits(output, x, reduction="none").sum(-1)
 
     def elbo_terms(self, x: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> dict[str, Tensor]:
@@ -446,14 +446,7 @@ class CategoricalVAE(nn.Module):
         """Return log p(x | z) (N, K^L) for all configurations, and those (K^L, L, K)."""
         z = enumerate_one_hot(self.latents, self.classes, self._dtype)
         output = self._pixel_logits(z)
-        return self._checked(x) @ output.T - F.softplus(output).sum(-1), z
-
-    def _checked(self, x: Tensor) -> Tensor:
-        if not isinstance(x, Tensor):
-            raise TypeError(f"x must be a torch tensor; got {type(x).__name__}. torch.as_tensor(x) makes one")
-        if x.shape[-1:] != (self.data_dim,):
-            raise ValueError(f"x must have {self.data_dim} features along its last axis; got shape {tuple(x.shape)}")
-        return x
+        return check_features(x, self.data_dim) @ output.T - F.softplus(output).sum(-1), z
 
 
 def annealed_temperature(step: int, start: float, end: float, rate: float) -> float:
@@ -495,13 +488,6 @@ def _log_q(logits: Tensor, z: Tensor) -> Tensor:
 
 def _mean_of_others(values: Tensor) -> Tensor:
     return (values.sum() - values) / (len(values) - 1)
-
-
-def _network(sizes: Sequence[int]) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for inputs, outputs in itertools.pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
 
 
 def _configurations(logits: Tensor) -> Tensor:

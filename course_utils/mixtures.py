@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from course_utils.validation import Shape, check_array, check_choice, check_covariance, check_scalar
+from course_utils.validation import Shape, check_array, check_choice, check_covariance, check_generator, check_scalar
 
 Structure = Literal["full", "tied", "diagonal", "spherical"]
 Initialisation = Literal["k-means++", "random"]
@@ -163,7 +163,7 @@ class GaussianMixture:
         data (N, D) and component indices z (N,).
         """
         count = check_scalar("count", count, integer=True, non_negative=True)
-        rng = _generator(rng)
+        rng = check_generator("rng", rng)
         labels = rng.choice(len(self.weights), size=count, p=self.weights / self.weights.sum())
         data = rng.normal(size=(count, self.means.shape[1]))
         for k, (mean, factor) in enumerate(zip(self.means, self._view.factors, strict=True)):
@@ -426,7 +426,7 @@ def fit_em(
         starts = iter([start])
     else:
         structure = check_choice("structure", structure or "full", STRUCTURES)
-        starts = _draw_starts(data, components, structure, initialise, restarts, prior, _generator(rng))
+        starts = _draw_starts(data, components, structure, initialise, restarts, prior, check_generator("rng", rng))
     best, reports = None, []
     for first in starts:
         fit, report = _ascend(first, data, prior, max_iterations, tolerance)
@@ -806,14 +806,6 @@ def _numbers(name: str, value: Any, *, shape: Shape | None = None) -> np.ndarray
     with np.errstate(over="ignore", invalid="ignore"):
         all_finite = np.isfinite(array.sum())
     return array if all_finite else check_array(name, array)
-
-
-def _generator(rng: np.random.Generator | int | None) -> np.random.Generator:
-    if isinstance(rng, np.random.Generator):
-        return rng
-    if rng is None:
-        raise TypeError("rng must be a numpy random Generator or a seed, so that the result can be repeated; got None")
-    return np.random.default_rng(check_scalar("rng", rng, integer=True, non_negative=True))
 
 
 def _check_weights(weights: np.ndarray) -> None:

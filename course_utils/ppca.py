@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from course_utils.validation import Shape, check_array, check_covariance, check_scalar
+from course_utils.validation import Shape, check_array, check_covariance, check_generator, check_scalar
 
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -114,7 +114,7 @@ class ProbabilisticPCA:
         data (N, D) and latents z (N, L).
         """
         count = check_scalar("count", count, integer=True, non_negative=True)
-        rng = _generator(rng)
+        rng = check_generator("rng", rng)
         columns, latents = self.loadings.shape
         z = rng.normal(size=(count, latents))
         noise = math.sqrt(self.noise_variance) * rng.normal(size=(count, columns))
@@ -239,11 +239,3 @@ def _numbers(name: str, value: Any, *, shape: Shape | None = None) -> np.ndarray
             f"use torch.distributions.LowRankMultivariateNormal, or pass {name}.detach()"
         )
     return check_array(name, value, shape=shape, min_size=1)
-
-
-def _generator(rng: np.random.Generator | int) -> np.random.Generator:
-    if isinstance(rng, np.random.Generator):
-        return rng
-    if rng is None:
-        raise TypeError("rng must be a numpy random Generator or a seed, so that the result can be repeated; got None")
-    return np.random.default_rng(check_scalar("rng", rng, integer=True, non_negative=True))

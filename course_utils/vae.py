@@ -10,7 +10,6 @@ Source: Kingma and Welling, "Auto-Encoding Variational Bayes" (2014), arXiv 1312
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -20,33 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_utils.networks import check_features, mlp
 from course_utils.validation import check_choice, check_scalar
 
 LIKELIHOODS = ("bernoulli", "gaussian", "laplace")
 
 _BLOCK = 4_000_000
 """Numbers in one block of the importance-sampled estimate: bounds its memory to some tens of megabytes."""
-
-ACTIVATIONS = {"relu": nn.ReLU, "elu": nn.ELU, "silu": nn.SiLU, "tanh": nn.Tanh}
-
-
-def mlp(sizes: Sequence[int], activation: str = "relu") -> nn.Sequential:
-    """Return a chain of linear layers of these sizes, with an activation between them and none at the end.
-
-    ``mlp([784, 200, 100])`` maps (…, 784) to (…, 100) through 200 hidden units; two sizes give a linear map.
-
-    Raises
-    ------
-    TypeError, ValueError : `sizes` are not two or more positive integers, or the activation is none of the course's.
-    """
-    sizes = [check_scalar("sizes", size, integer=True, minimum=1) for size in sizes]
-    if len(sizes) < 2:
-        raise ValueError(f"sizes must name at least an input and an output; got {sizes}")
-    make = ACTIVATIONS[check_choice("activation", activation, tuple(ACTIVATIONS))]
-    layers: list[nn.Module] = []
-    for inputs, outputs in itertools.pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), make()]
-    return nn.Sequential(*layers[:-1])
 
 
 def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
@@ -125,7 +104,7 @@ class VAE(nn.Module):
 
         The decoder then need not learn first which pixels hardly ever have ink, which saves the first epochs.
         """
-        mean = self._checked(x).reshape(-1, self.data_dim).mean(0)
+        mean = check_features(x, self.data_dim).reshape(-1, self.data_dim).mean(0)
         if self.likelihood == "bernoulli":
             mean = torch.logit(mean.clamp(1e-3, 1 - 1e-3))  # a pixel that is never ink must not get −∞
         self.decoder[-1].bias.copy_(mean)
@@ -133,7 +112,7 @@ class VAE(nn.Module):
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z | x), each (…, L), for x (…, D)."""
-        mean, log_var = self.encoder(self._checked(x)).chunk(2, dim=-1)
+        mean, log_var = self.encoder(check_features(x, self.data_dim)).chunk(2, dim=-1)
         return mean, log_var
 
     def reparameterise(self, mean: Tensor, log_var: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -200,7 +179,8 @@ class VAE(nn.Module):
         Source: Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders" (2016), arXiv 1509.00519.
         """
         check_scalar("samples", samples, integer=True, minimum=1)
-        parts = self._checked(x).reshape(-1, self.data_dim).split(max(1, _BLOCK // (samples * self.data_dim)))
+        rows = max(1, _BLOCK // (samples * self.data_dim))
+        parts = check_features(x, self.data_dim).reshape(-1, self.data_dim).split(rows)
         log_sums = torch.cat([self._log_weights(part, samples, generator).logsumexp(0) for part in parts])
         return (log_sums - math.log(samples)).reshape(x.shape[:-1])
 
@@ -233,13 +213,6 @@ class VAE(nn.Module):
         parameter = next(self.decoder.parameters())
         z = torch.randn(size, self.latent_dim, generator=generator, dtype=parameter.dtype, device=parameter.device)
         return self.decode(z)
-
-    def _checked(self, x: Tensor) -> Tensor:
-        if not isinstance(x, Tensor):
-            raise TypeError(f"x must be a torch tensor; got {type(x).__name__}. torch.as_tensor(x) makes one")
-        if x.shape[-1:] != (self.data_dim,):
-            raise ValueError(f"x must have {self.data_dim} features along its last axis; got shape {tuple(x.shape)}")
-        return x
 
 
 def save_checkpoint(model: VAE, path: str | os.PathLike[str], provenance: Mapping[str, str]) -> None:

@@ -166,6 +166,23 @@ def check_choice(name: str, value: Any, options: Sequence[str]) -> str:
     return value
 
 
+def check_generator(name: str, value: Any) -> np.random.Generator:
+    """Return a numpy generator as it is, or a new one from a seed.
+
+    Raises
+    ------
+    TypeError : `value` is neither; None too is refused, because the result could not be repeated.
+    ValueError : the seed is negative.
+    """
+    if isinstance(value, np.random.Generator):
+        return value
+    if value is None:
+        raise TypeError(
+            f"{name} must be a numpy random Generator or a seed, so that the result can be repeated; got None"
+        )
+    return np.random.default_rng(check_scalar(name, value, integer=True, non_negative=True))
+
+
 def check_covariance(name: str, value: Any, *, size: int | None = None) -> np.ndarray:
     """Return `value` as a symmetric positive definite float64 matrix (D, D), or say what is wrong with it.
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.validation import check_array, check_choice, check_covariance, check_scalar
+from course_utils.validation import check_array, check_choice, check_covariance, check_generator, check_scalar
 
 deterministic = settings(derandomize=True, deadline=None)
 
@@ -434,3 +434,26 @@ def test_validation_never_imports_torch():
         "raise SystemExit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_generator_is_used_and_a_seed_makes_one():
+    rng = np.random.default_rng(3)
+    assert check_generator("rng", rng) is rng
+    assert check_generator("rng", 3).random() == np.random.default_rng(3).random()
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (
+            None,
+            TypeError,
+            "rng must be a numpy random Generator or a seed, so that the result can be repeated; got None",
+        ),
+        (2.5, TypeError, "rng must be an integer"),
+        (-1, ValueError, "rng must not be negative; got -1"),
+    ],
+)
+def test_what_is_no_generator_is_refused(value, error, message):
+    with pytest.raises(error, match=message):
+        check_generator("rng", value)
