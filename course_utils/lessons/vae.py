@@ -338,6 +338,17 @@ kl_term = Exercise(
             "the Gaussian density.",
         ),
         Misconception(
+            "mean not squared",
+            lambda mean, log_var: 0.5 * (log_var.exp() + mean - 1 - log_var).sum(-1),
+            "The mean is not squared. A mean of −1 is as far from the prior as one of +1.",
+        ),
+        Misconception(
+            "minus one forgotten",
+            lambda mean, log_var: 0.5 * (log_var.exp() + mean**2 - log_var).sum(-1),
+            "Too large by ½ for each latent dimension: the −1 is missing. With it the divergence of the prior from "
+            "itself (mean 0, log_var 0) is zero.",
+        ),
+        Misconception(
             "sum over the batch",
             lambda mean, log_var: 0.5 * (log_var.exp() + mean**2 - 1 - log_var).sum(0),
             "You added up over the rows of the batch. Each image has its own KL term: sum over the last axis, the "
