@@ -28,26 +28,29 @@ class Setting:
     Parameters
     ----------
     name : in the table.
-    epochs, batch_size, learning_rate : for the trainer, the last as the peak of its one-cycle schedule.
-    minutes, bar : limit of the training time, and of the negative log-likelihood in nats.
+    minutes : of training; the epochs are as many as fit, see `affordable_epochs`.
+    bar : what the negative log-likelihood must not exceed, in nats.
     """
 
     name: str
-    epochs: int
-    batch_size: int
-    learning_rate: float
     minutes: float
     bar: float
 
 
+BATCH_SIZE, LEARNING_RATE = 512, 6e-3
+"""For the trainer, the second as the peak of its one-cycle schedule."""
+
+WEIGHT_DECAY = 0.05
+"""Of the weights, not of the biases. Without it the bound on training images ran 4.5 nats ahead in five minutes."""
+
+SHARE = 0.85
+"""Part of a setting's minutes that is planned for: the rest is for a machine that slows down on the way."""
+
 VALIDATION = 2000
 """Validation images that are looked at after every epoch: all of them would cost a tenth of the time."""
 
-SETTINGS = (
-    Setting("5 minutes", 130, 512, 6e-3, minutes=5, bar=90.5),
-    Setting("20 minutes", 520, 512, 6e-3, minutes=20, bar=89.5),
-)
-LONGEST = Setting("longer", 2000, 512, 6e-3, minutes=float("inf"), bar=float("inf"))
+SETTINGS = (Setting("5 minutes", 5, bar=90.5), Setting("20 minutes", 20, bar=89.5))
+LONGEST = Setting("longer", 70, bar=float("inf"))
 """Aims below the paper's 88.71; what it gets is reported, and nothing is asked of it."""
 
 PUBLISHED = (
@@ -57,23 +60,45 @@ PUBLISHED = (
 )
 
 
-def train(x: Tensor, valid: Tensor, setting: Setting, seed: int = 0) -> tuple[VAE, History, float]:
-    """Train on x (N, 784), keep the epoch that is best on `valid`, and return model, history and seconds."""
+def optimizer(parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    """Return AdamW, whose decay leaves the biases alone: the decoder's last one holds the mean image."""
+    weights = [parameter for parameter in parameters if parameter.ndim > 1]
+    biases = [parameter for parameter in parameters if parameter.ndim == 1]
+    groups = [{"params": weights, "weight_decay": WEIGHT_DECAY}, {"params": biases, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=LEARNING_RATE, fused=True)
+
+
+def trainer(x: Tensor, valid: Tensor, epochs: int, seed: int = 0) -> Trainer:
+    """Return a run on x (N, 784) that will keep the epoch that is best on `valid`."""
     model = VAE(x.shape[1], LATENT, HIDDEN, activation="tanh", seed=seed)
-    start = time.perf_counter()
     model.start_at_mean(x)
-    history = Trainer(
+    return Trainer(
         model,
         model.loss,
         x,
-        epochs=setting.epochs,
-        batch_size=setting.batch_size,
-        learning_rate=setting.learning_rate,
+        epochs=epochs,
+        batch_size=BATCH_SIZE,
+        learning_rate=LEARNING_RATE,
         schedule="one_cycle",
+        optimizer=optimizer,
         validation=valid,
         seed=seed,
-    ).run()
-    return model, history, time.perf_counter() - start
+    )
+
+
+def affordable_epochs(x: Tensor, valid: Tensor, seconds: float) -> int:
+    """Return how many epochs this machine trains in so many seconds, by timing one after a first that warms it up."""
+    trainer(x, valid, epochs=1).run()
+    start = time.perf_counter()
+    trainer(x, valid, epochs=1).run()
+    return max(1, int(seconds / (time.perf_counter() - start)))
+
+
+def train(x: Tensor, valid: Tensor, setting: Setting) -> tuple[VAE, History, float]:
+    """Train for a setting's minutes, and return model, history and seconds, the choice of the epochs included."""
+    start = time.perf_counter()
+    run = trainer(x, valid, affordable_epochs(x, valid, 60 * SHARE * setting.minutes))
+    return run.model, run.run(), time.perf_counter() - start
 
 
 def evaluate(model: VAE, test: Tensor, samples: int = SAMPLES, seed: int = 0) -> tuple[float, float, float]:
@@ -98,7 +123,7 @@ def run() -> Report:
         rows.append(
             (
                 f"ours, {setting.name}",
-                f"{history.best_epoch} of {setting.epochs}",
+                f"{history.best_epoch} of {len(history.loss)}",
                 f"{seconds / 60:.1f}",
                 f"{nll:.2f}",
                 f"{bound:.2f}",
@@ -117,11 +142,13 @@ def run() -> Report:
     return Report(
         setting=(
             "MNIST in black and white, fixed binarisation, 50,000 training images; one stochastic layer of "
-            f"{LATENT}, two hidden layers of {HIDDEN[0]} tanh units on either side, Bernoulli. Adam with the one-cycle "
-            f"schedule up to {SETTINGS[0].learning_rate:g}, batches of {SETTINGS[0].batch_size}, the decoder's last "
-            f"bias started at the mean image; of the epochs, the one with the best ELBO on {VALIDATION:,} validation "
-            f"images is kept. NLL in nats by importance sampling with {SAMPLES} samples, all 10,000 test images, which "
-            f"are used for nothing else. {torch.get_num_threads()} threads. The figures below ours are published ones. "
+            f"{LATENT}, two hidden layers of {HIDDEN[0]} tanh units on either side, Bernoulli. AdamW (decay "
+            f"{WEIGHT_DECAY:g} of the weights) with the one-cycle schedule up to {LEARNING_RATE:g}, batches of "
+            f"{BATCH_SIZE}, the decoder's last bias started at the mean image; as many epochs as fit into {SHARE:.0%} "
+            f"of the minutes by a timed one, and of these the one with the best ELBO on {VALIDATION:,} validation "
+            "images is kept. NLL in nats by importance sampling with "
+            f"{SAMPLES} samples, all 10,000 test images, which are used for nothing else. {torch.get_num_threads()} "
+            "threads. The figures below ours are published ones. "
             f"{LONG}=1 adds a longer setting."
         ),
         header=("what", "best epoch", "training, min", "test NLL", "test −ELBO", "active units", "evaluation, s"),

@@ -91,9 +91,10 @@ def test_speed_in_small_on_mnist():
     assert_both_learn(images[:2000], test[:500], floor=100, bar=180)
 
 
-def assert_quality_is_measured(x, valid, test, bar):
-    setting = vae_quality.Setting("short", 4, 64, 4e-3, minutes=1, bar=bar)
-    model, history, seconds = vae_quality.train(x, valid, setting)
+def assert_quality_is_measured(monkeypatch, x, valid, test, bar):
+    monkeypatch.setattr(vae_quality, "BATCH_SIZE", 64)
+    monkeypatch.setattr(vae_quality, "affordable_epochs", lambda x, valid, seconds: 4)
+    model, history, seconds = vae_quality.train(x, valid, vae_quality.Setting("short", minutes=1, bar=bar))
     assert len(history.validation) == 4 and history.best_epoch >= 1 and seconds > 0
     nll, bound, _ = vae_quality.evaluate(model, test, samples=50)
     assert nll < bound < bar < entropy_of_the_mean(test)
@@ -103,17 +104,26 @@ def assert_quality_is_measured(x, valid, test, bar):
     assert vae_quality.evaluate(model, test, samples=50)[0] == nll
 
 
-def test_quality_in_small_on_digits():
+def test_quality_in_small_on_digits(monkeypatch):
     images = np.random.default_rng(0).permutation(data.digits()[0].reshape(-1, 64))
     black = torch.from_numpy((images > 0.5).astype(np.float32))
-    assert_quality_is_measured(black[:1200], black[1200:1500], black[1500:], bar=24)
+    assert_quality_is_measured(monkeypatch, black[:1200], black[1200:1500], black[1500:], bar=24)
 
 
-def test_quality_in_small_on_binarised_mnist():
+def test_quality_in_small_on_binarised_mnist(monkeypatch):
     parts = (from_folder(data.mnist_binarised, split).reshape(-1, 784) for split in ("train", "valid", "test"))
     rng = np.random.default_rng(0)
     rows = (torch.from_numpy(rng.permutation(part)[:size]) for part, size in zip(parts, (3000, 300, 300), strict=True))
-    assert_quality_is_measured(*rows, bar=180)
+    assert_quality_is_measured(monkeypatch, *rows, bar=180)
+
+
+def test_a_setting_gets_as_many_epochs_as_fit_into_its_minutes(monkeypatch):
+    x = (grey(enlarged_digits()[:100]) > 0.5).float()
+    clock = iter([10.0, 12.5])  # before and after the epoch that is timed
+    monkeypatch.setattr(vae_quality.time, "perf_counter", lambda: next(clock))
+    assert vae_quality.affordable_epochs(x, x, seconds=101) == 40
+    monkeypatch.undo()
+    assert vae_quality.affordable_epochs(x, x, seconds=0) == 1
 
 
 # --- from end to end
@@ -152,13 +162,13 @@ def test_the_benchmark_of_quality_reports(monkeypatch, long):
             def active_units(self, test):
                 return torch.ones(20).sum().int()
 
-        return Model(nll[setting.name]), vae_quality.History(best_epoch=setting.epochs), 200.0
+        return Model(nll[setting.name]), vae_quality.History(loss=[95.0] * 9, best_epoch=8), 200.0
 
     monkeypatch.setattr(vae_quality, "train", train)
     report = vae_quality.run()
     assert report.passed and "90.00 in 3.3 min (bar 90.5 in 5); 89.40" in report.bar
     assert ("95.00" in report.bar) == long and ("ours, longer" in report.table()) == long
-    assert "88.71" in report.table() and "20 of 50" in report.table()
+    assert "88.71" in report.table() and "20 of 50" in report.table() and "8 of 9" in report.table()
     nll["20 minutes"] = 89.6
     assert not vae_quality.run().passed
     nll["20 minutes"], nll["5 minutes"] = 89.4, 90.6
