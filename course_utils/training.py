@@ -21,7 +21,8 @@ from course_utils.validation import check_choice, check_scalar
 
 Loss = Callable[..., Tensor | Mapping[str, Tensor]]
 
-SCHEDULES = ("constant", "one_cycle")
+SCHEDULES = {"constant": None, "one_cycle": {}, "linear": {"pct_start": 0.1, "anneal_strategy": "linear"}}
+"""Names of the schedules, and how each sets up torch's OneCycleLR."""
 
 
 class TrainingError(ArithmeticError):
@@ -59,8 +60,9 @@ class Trainer:
     data : tensor (N, …), or a tuple of tensors of equal length N; batches are rows of each.
     epochs : passes over the data.
     batch_size : rows in a batch; the last one of an epoch may be smaller.
-    learning_rate : Adam's step size, or with "one_cycle" the largest one.
-    schedule : "constant", or "one_cycle" (warm-up over the first 30 % of the steps, then a cosine to almost zero).
+    learning_rate : Adam's step size, or with a schedule that changes it the largest one.
+    schedule : "constant", "one_cycle" (warm-up over the first 30 % of the steps, then a cosine to almost zero) or
+        "linear" (warm-up over the first 10 %, then a straight line to almost zero).
     optimizer : called with the parameters, returns a torch optimiser; without it Adam with `learning_rate`.
     validation : tensor or tuple like `data`. Its loss is computed after each epoch, always with the same random
         numbers and in evaluation mode, and at the end the model gets the weights of the best epoch.
@@ -112,10 +114,11 @@ class Trainer:
         make = optimizer or (lambda these: torch.optim.Adam(these, lr=learning_rate, fused=True))
         self._optimizer = make(parameters)
         self._scheduler = None
-        if check_choice("schedule", schedule, SCHEDULES) == "one_cycle":
+        shape = SCHEDULES[check_choice("schedule", schedule, tuple(SCHEDULES))]
+        if shape is not None:
             steps = self.epochs * math.ceil(len(self.data[0]) / self.batch_size)
             self._scheduler = torch.optim.lr_scheduler.OneCycleLR(
-                self._optimizer, max_lr=learning_rate, total_steps=steps + 1, cycle_momentum=False
+                self._optimizer, max_lr=learning_rate, total_steps=steps + 1, cycle_momentum=False, **shape
             )
         self._random_state = torch.Generator().manual_seed(self.seed).get_state()
         self._best: dict[str, Any] | None = None
