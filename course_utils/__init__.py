@@ -12,7 +12,7 @@ from course_utils.data import old_faithful  # noqa: E402
 from course_utils.environment import setup  # noqa: E402
 from course_utils.style import palette, panels, show  # noqa: E402
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 __all__ = [
     "ClaimError",

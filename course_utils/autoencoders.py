@@ -148,7 +148,7 @@ class Autoencoder(nn.Module):
     size : D.
     latent : L.
     hidden : widths of the encoder's hidden layers; the decoder has the same ones in reverse order.
-    activation : after each hidden layer: "relu", "elu", "tanh", "sigmoid" or "none".
+    activation : after each hidden layer, one of `networks.ACTIVATIONS`.
     code_activation : after the code, likewise; "relu" makes codes that can be exactly zero.
     dropout : probability with which each entry of a code is set to zero while training; the others are enlarged so
         that the average stays.

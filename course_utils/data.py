@@ -74,6 +74,26 @@ def data_folder() -> Path:
     )
 
 
+def data_file(name: str) -> Path:
+    """Return the path of one of the files that ship with the course.
+
+    Parameters
+    ----------
+    name : the file's name in the folder `data`, for instance "mnist_plane.safetensors".
+
+    Raises
+    ------
+    FileNotFoundError : the course's data folder, or the file in it, was not found; the message says what to do.
+    """
+    path = data_folder() / name
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} was not found, although the course ships with it. Restore the file from the course's "
+            f"repository, for instance with `git checkout -- data/{name}` in a clone of it"
+        )
+    return path
+
+
 def old_faithful() -> np.ndarray:
     """Return the 272 eruptions of the Old Faithful geyser.
 

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_utils.networks import check_features, mlp
+from course_utils.networks import check_features, check_torch_generator, mlp
 from course_utils.validation import check_choice, check_scalar
 
 Function = Callable[[Tensor], Tensor]
@@ -57,6 +57,7 @@ def gumbel_noise(
     shape: Sequence[int], generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64
 ) -> Tensor:
     """Return independent standard Gumbel numbers of this shape, drawn in double precision and then rounded."""
+    generator = check_torch_generator(generator)
     return gumbel_from_uniform(torch.rand(tuple(shape), generator=generator, dtype=torch.float64)).to(dtype)
 
 
@@ -233,6 +234,11 @@ def relaxed_gradient(
     copies = logits.detach().expand(samples, *logits.shape).clone().requires_grad_()
     noise = gumbel_noise(copies.shape, generator, copies.dtype)
     values = _values(function, gumbel_softmax(copies, temperature, hard=hard, noise=noise))
+    if not values.requires_grad:
+        raise ValueError(
+            "function must be made of torch operations on z; its result carries no gradient. For a function that "
+            "cannot be differentiated use score_gradient"
+        )
     (gradients,) = torch.autograd.grad(values.sum(), copies)
     return gradients
 
@@ -402,7 +408,7 @@ class CategoricalVAE(nn.Module):
     def sample(self, size: int, generator: torch.Generator | None = None) -> Tensor:
         """Return ink probabilities (size, D) for z drawn from the uniform prior."""
         size = check_scalar("size", size, integer=True, minimum=1)
-        chosen = torch.randint(self.classes, (size, self.latents), generator=generator)
+        chosen = torch.randint(self.classes, (size, self.latents), generator=check_torch_generator(generator))
         return self.decode(F.one_hot(chosen, self.classes).to(self._dtype))
 
     @property
@@ -499,6 +505,9 @@ def _values(function: Function, z: Tensor) -> Tensor:
     if not isinstance(values, Tensor) or values.shape != z.shape[:1]:
         came = f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else type(values).__name__
         raise ValueError(f"function must return one number for each of the {len(z)} rows of z; got {came}")
+    if not torch.isfinite(values).all():
+        first = int(torch.nonzero(~torch.isfinite(values))[0])
+        raise ValueError(f"function must return finite numbers; got {values[first].item()} for row {first}")
     return values
 
 

@@ -214,7 +214,7 @@ def factor_change_score(
 
 
 def _partners(values: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return for each of `rows` another row drawn from those with the same value."""
+    """Return for each of `rows` a row drawn from those with the same value, perhaps itself."""
     order = np.argsort(values, kind="stable")
     _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
     starts = np.cumsum(counts) - counts
@@ -262,7 +262,8 @@ def mutual_information_gap(codes: Any, factors: Any, *, bins: int = 20) -> float
     """Return the mutual information gap: how far ahead the best latent is of the second best, for each factor.
 
     The difference of the two largest mutual informations, divided by the factor's entropy, averaged over the factors:
-    1 if each factor is known from exactly one latent, 0 if none is known or each is spread over two or more.
+    1 if each factor is known from exactly one latent, 0 if none is known, or if for each two latents know it equally
+    well and no latent knows it better.
 
     Raises
     ------

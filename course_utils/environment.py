@@ -81,7 +81,7 @@ def setup(seed):
 
     Parameters
     ----------
-    seed : int
+    seed : int, or an integer of numpy
         Not negative. Seeds Python's, NumPy's and torch's global generators.
 
     Returns
@@ -94,14 +94,15 @@ def setup(seed):
     TypeError, ValueError
         The seed is no integer, or not within 0 … 2³² − 1.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise TypeError(f"seed must be an int, received {type(seed).__name__}")
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"seed must lie between 0 and 2**32 - 1, received {seed}")
     import numpy as np
     import torch
 
     from course_utils.style import use_style
+    from course_utils.validation import check_scalar
+
+    seed = check_scalar("seed", seed, integer=True)
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed must lie between 0 and 2**32 - 1; got {seed}")
 
     for phrase in _too_old():
         print(f"Too old: {phrase}. The notebook may still run. {MEND}")

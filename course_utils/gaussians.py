@@ -8,18 +8,22 @@ Two families, named as in torch.distributions and following its conventions:
 - ``multivariate_normal_*`` functions take one mean (D,) and one full covariance (D, D), like
   ``torch.distributions.MultivariateNormal``.
 
-Everything here is numpy, float64 and validated: these are the oracles that lessons compare with. Where a
-gradient is wanted, torch.distributions is the tool. A tensor that requires grad is therefore refused, because
-a loss to which such a term is added would train without it, and nothing would say so.
+`LOG_2PI` and `solve_lower`, of which they are made, serve the modules with densities of their own.
+
+Everything here is numpy, float64 and, but for `solve_lower`, validated: these are the oracles that lessons
+compare with. Where a gradient is wanted, torch.distributions is the tool. A tensor that requires grad is
+therefore refused, because a loss to which such a term is added would train without it, and nothing would say so.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 
 from course_utils.validation import Shape, check_array, check_covariance
 
-_LOG_2PI = np.log(2 * np.pi)
+LOG_2PI = math.log(2 * math.pi)
+"""ln 2π: a Gaussian log-density loses half of it, in nats, with each dimension."""
 
 
 def normal_log_prob(x: Any, mean: Any, scale: Any) -> np.ndarray:
@@ -40,7 +44,7 @@ def normal_log_prob(x: Any, mean: Any, scale: Any) -> np.ndarray:
     """
     x, mean, scale = _array("x", x), _array("mean", mean), _array("scale", scale, positive=True)
     _check_broadcast(x=x, mean=mean, scale=scale)
-    return -0.5 * ((x - mean) / scale) ** 2 - np.log(scale) - 0.5 * _LOG_2PI
+    return -0.5 * ((x - mean) / scale) ** 2 - np.log(scale) - 0.5 * LOG_2PI
 
 
 def normal_entropy(scale: Any) -> np.ndarray:
@@ -58,7 +62,7 @@ def normal_entropy(scale: Any) -> np.ndarray:
     ------
     TypeError, ValueError : `scale` is not made of finite positive numbers, is empty or requires grad.
     """
-    return 0.5 * (1 + _LOG_2PI) + np.log(_array("scale", scale, positive=True))
+    return 0.5 * (1 + LOG_2PI) + np.log(_array("scale", scale, positive=True))
 
 
 def normal_kl(mean_q: Any, scale_q: Any, mean_p: Any, scale_p: Any) -> np.ndarray:
@@ -131,8 +135,8 @@ def multivariate_normal_log_prob(x: Any, mean: Any, covariance: Any) -> np.ndarr
     if x.ndim not in (1, 2) or x.shape[-1] != len(mean):
         raise ValueError(f"x must have shape (N, {len(mean)}) or ({len(mean)},); got {x.shape}")
     factor = np.linalg.cholesky(covariance)
-    whitened = _solve_lower(factor, (x - mean).T)
-    return -0.5 * np.sum(whitened**2, axis=0) - _half_log_det(factor) - 0.5 * len(mean) * _LOG_2PI
+    whitened = solve_lower(factor, (x - mean).T)
+    return -0.5 * np.sum(whitened**2, axis=0) - _half_log_det(factor) - 0.5 * len(mean) * LOG_2PI
 
 
 def multivariate_normal_entropy(covariance: Any) -> float:
@@ -148,7 +152,7 @@ def multivariate_normal_entropy(covariance: Any) -> float:
         or requires grad.
     """
     covariance = _covariance("covariance", covariance)
-    return float(0.5 * len(covariance) * (1 + _LOG_2PI) + _half_log_det(np.linalg.cholesky(covariance)))
+    return float(0.5 * len(covariance) * (1 + LOG_2PI) + _half_log_det(np.linalg.cholesky(covariance)))
 
 
 def multivariate_normal_kl(mean_q: Any, covariance_q: Any, mean_p: Any, covariance_p: Any) -> float:
@@ -173,8 +177,8 @@ def multivariate_normal_kl(mean_q: Any, covariance_q: Any, mean_p: Any, covarian
     factor_q, factor_p = np.linalg.cholesky(covariance_q), np.linalg.cholesky(covariance_p)
     # Where p is standard, q has these scales along its own axes. The divergence is then a sum of univariate
     # ones, each of them non-negative, which trace − D − log-determinant is only up to rounding.
-    scales = np.linalg.svd(_solve_lower(factor_p, factor_q), compute_uv=False)
-    shift = _solve_lower(factor_p, mean_q - mean_p)
+    scales = np.linalg.svd(solve_lower(factor_p, factor_q), compute_uv=False)
+    shift = solve_lower(factor_p, mean_q - mean_p)
     return float(0.5 * (np.sum(_excess(2 * np.log(scales))) + np.sum(shift**2)))
 
 
@@ -204,6 +208,31 @@ def multivariate_normal_fit(data: Any) -> tuple[np.ndarray, np.ndarray]:
     mean = data.mean(axis=0)
     deviations = data - mean
     return mean, check_covariance("the covariance of data", deviations.T @ deviations / rows)
+
+
+def solve_lower(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve factor @ x = right for x, by forward substitution; nothing but the shapes is checked.
+
+    With a covariance's Cholesky factor this whitens: columns of N(0, LLᵀ) become columns of N(0, I).
+
+    Parameters
+    ----------
+    factor : (D, D) lower triangular with no zero on its diagonal; what stands above the diagonal is not read.
+    right : (D,) or (D, N).
+
+    Returns
+    -------
+    x, in the shape of `right`.
+
+    Raises
+    ------
+    ValueError : the shapes do not fit, or a number is not finite.
+    numpy.linalg.LinAlgError : the diagonal holds a zero.
+    """
+    # imported here because it costs more than the rest of the module and most lessons start without it
+    from scipy.linalg import solve_triangular
+
+    return solve_triangular(factor, right, lower=True)
 
 
 def _array(name: str, value: Any, *, shape: Shape | None = None, positive: bool = False) -> np.ndarray:
@@ -243,10 +272,3 @@ def _excess(log_ratio: np.ndarray) -> np.ndarray:
 def _half_log_det(factor: np.ndarray) -> float:
     """Half the log-determinant of a covariance, from its Cholesky factor."""
     return np.sum(np.log(np.diag(factor)))
-
-
-def _solve_lower(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
-    # imported here because it costs more than the rest of the module and most lessons start without it
-    from scipy.linalg import solve_triangular
-
-    return solve_triangular(factor, right, lower=True)

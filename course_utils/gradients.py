@@ -19,11 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_utils.gaussians import LOG_2PI
 from course_utils.validation import check_array, check_choice, check_scalar
 
 Function = Callable[[Tensor], Tensor]
-
-_LOG_2PI = 1.8378770664093453
 
 
 class GradientSamples(NamedTuple):
@@ -87,7 +86,7 @@ def gaussian_log_prob(z: Any, mean: Any, factor: Any) -> Tensor:
     z = _tensor("z", z, ("K", len(mean)))
     noise = _whiten(z, mean, factor)
     log_det = factor.log().sum() if factor.ndim == 1 else torch.linalg.slogdet(factor)[1]
-    return -0.5 * (noise**2).sum(dim=1) - log_det - 0.5 * len(mean) * _LOG_2PI
+    return -0.5 * (noise**2).sum(dim=1) - log_det - 0.5 * len(mean) * LOG_2PI
 
 
 def gaussian_score(z: Any, mean: Any, factor: Any) -> tuple[Tensor, Tensor]:

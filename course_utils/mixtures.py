@@ -22,6 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from course_utils.gaussians import LOG_2PI
 from course_utils.validation import Shape, check_array, check_choice, check_covariance, check_generator, check_scalar
 
 Structure = Literal["full", "tied", "diagonal", "spherical"]
@@ -29,8 +30,6 @@ Initialisation = Literal["k-means++", "random"]
 
 STRUCTURES = ("full", "tied", "diagonal", "spherical")
 INITIALISATIONS = ("k-means++", "random")
-
-_LOG_2PI = math.log(2 * math.pi)
 
 # Most numbers of a block, rows × components and rows × components × columns: few enough for the processor's
 # caches, enough for threads to hand over the interpreter's lock seldom.
@@ -198,8 +197,8 @@ class ConjugatePrior:
     ----------
     concentration : α ≥ 1. Each component counts as if it held α − 1 points more.
     mean : (D,) m.
-    mean_strength : κ > 0, the number of points that m is worth.
-    scale : (D, D) Ψ, positive definite.
+    strength : κ > 0, the number of points that m is worth.
+    scatter : (D, D) Ψ, positive definite.
     degrees_of_freedom : ν > D − 1.
 
     Under the other structures the prior is the one of the same form: tied covariances have one Σ ~ IW(Ψ, ν);
@@ -232,22 +231,22 @@ class ConjugatePrior:
 
     concentration: float
     mean: np.ndarray
-    mean_strength: float
-    scale: np.ndarray
+    strength: float
+    scatter: np.ndarray
     degrees_of_freedom: float
 
     def __post_init__(self) -> None:
         check_scalar("concentration", self.concentration, minimum=1)
-        check_scalar("mean_strength", self.mean_strength, positive=True)
+        check_scalar("strength", self.strength, positive=True)
         mean = _numbers("mean", self.mean, shape=("D",))
-        scale = check_covariance("scale", _numbers("scale", self.scale), size=len(mean))
+        scatter = check_covariance("scatter", _numbers("scatter", self.scatter), size=len(mean))
         check_scalar("degrees_of_freedom", self.degrees_of_freedom)
         if self.degrees_of_freedom <= len(mean) - 1:
             raise ValueError(
                 f"degrees_of_freedom must be above D − 1 = {len(mean) - 1}, or the prior is no distribution; "
                 f"got {self.degrees_of_freedom}"
             )
-        for name, array in (("mean", mean), ("scale", scale)):
+        for name, array in (("mean", mean), ("scatter", scatter)):
             array = array.copy()
             array.setflags(write=False)
             object.__setattr__(self, name, array)
@@ -272,7 +271,7 @@ class ConjugatePrior:
         """
         data = _numbers("data", data, shape=("N", "D"))
         components = check_scalar("components", components, integer=True, minimum=1)
-        _check_varies(data, "Leave it out, or choose the scale of the prior yourself")
+        _check_varies(data, "Leave it out, or choose the scatter of the prior yourself")
         covariance = _covariance_of(data)
         columns = data.shape[1]
         return cls(2.0, data.mean(axis=0), 0.01, covariance / components ** (2 / columns), columns + 2.0)
@@ -290,23 +289,23 @@ class ConjugatePrior:
 
         _check_prior(self, mixture.means.shape[1])
         components, columns = mixture.means.shape
-        alpha, kappa, dof = self.concentration, self.mean_strength, self.degrees_of_freedom
+        alpha, kappa, dof = self.concentration, self.strength, self.degrees_of_freedom
         weights = gammaln(components * alpha) - components * gammaln(alpha) + np.sum(xlogy(alpha - 1, mixture.weights))
         log_dets = 2 * mixture._view.log_volumes
         pulls = np.einsum("kij,kj->ki", mixture._view.inverses, mixture.means - self.mean)
-        means = -0.5 * np.sum(columns * (_LOG_2PI - math.log(kappa)) + log_dets + kappa * np.sum(pulls**2, axis=1))
+        means = -0.5 * np.sum(columns * (LOG_2PI - math.log(kappa)) + log_dets + kappa * np.sum(pulls**2, axis=1))
         if mixture.structure in ("full", "tied"):
             distinct = slice(None) if mixture.structure == "full" else slice(1)
-            traces = np.sum((mixture._view.inverses[distinct] @ np.linalg.cholesky(self.scale)) ** 2, axis=(1, 2))
-            log_norm = 0.5 * dof * (np.linalg.slogdet(self.scale)[1] - columns * math.log(2))
+            traces = np.sum((mixture._view.inverses[distinct] @ np.linalg.cholesky(self.scatter)) ** 2, axis=(1, 2))
+            log_norm = 0.5 * dof * (np.linalg.slogdet(self.scatter)[1] - columns * math.log(2))
             log_norm -= multigammaln(dof / 2, columns)
             covariances = log_norm - 0.5 * ((dof + columns + 1) * log_dets[distinct] + traces)
         else:
-            variances, scales = np.diagonal(mixture.covariances, axis1=1, axis2=2), np.diag(self.scale)
+            variances, scatters = np.diagonal(mixture.covariances, axis1=1, axis2=2), np.diag(self.scatter)
             if mixture.structure == "spherical":
-                variances, scales = variances[:, 0], scales.mean()
-            log_norm = 0.5 * dof * np.log(scales / 2) - gammaln(dof / 2)
-            covariances = log_norm - (0.5 * dof + 1) * np.log(variances) - 0.5 * scales / variances
+                variances, scatters = variances[:, 0], scatters.mean()
+            log_norm = 0.5 * dof * np.log(scatters / 2) - gammaln(dof / 2)
+            covariances = log_norm - (0.5 * dof + 1) * np.log(variances) - 0.5 * scatters / variances
         return float(weights + means + np.sum(covariances))
 
 
@@ -503,7 +502,7 @@ def _view(mixture: GaussianMixture) -> _View:
     matrix[:, :, -1] = -np.einsum("kij,kj->ki", inverses, mixture.means - origin)
     log_volumes = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
     with np.errstate(divide="ignore"):  # a component of weight 0 has log-weight −∞, as it should
-        constants = np.log(mixture.weights) - log_volumes - 0.5 * columns * _LOG_2PI
+        constants = np.log(mixture.weights) - log_volumes - 0.5 * columns * LOG_2PI
     return _View(origin, factors, inverses, matrix.reshape(-1, columns + 1), log_volumes, constants)
 
 
@@ -652,13 +651,13 @@ def _maximise(mixture: GaussianMixture, moments: _Moments, prior: ConjugatePrior
             )
         weights, covariances = counts, _covariances(structure, scatters, counts, np.zeros((columns, columns)), 0.0)
     else:
-        weights, kappa = counts + prior.concentration - 1, prior.mean_strength
+        weights, kappa = counts + prior.concentration - 1, prior.strength
         offsets = means - prior.mean
         shrinkage = (kappa / (counts + kappa))[:, None]
         pulls = (counts[:, None] * shrinkage * offsets)[:, :, None] * offsets[:, None, :]
         means = means - shrinkage * offsets
         covariances = _covariances(
-            structure, scatters + pulls, counts, prior.scale, _prior_count(prior, structure, len(counts))
+            structure, scatters + pulls, counts, prior.scatter, _prior_count(prior, structure, len(counts))
         )
     weights = weights / weights.sum()
     _check_not_degenerate(weights, means, covariances)
@@ -666,19 +665,20 @@ def _maximise(mixture: GaussianMixture, moments: _Moments, prior: ConjugatePrior
 
 
 def _covariances(
-    structure: Structure, scatters: np.ndarray, counts: np.ndarray, scale: np.ndarray, prior_count: float
+    structure: Structure, scatters: np.ndarray, counts: np.ndarray, prior_scatter: np.ndarray, prior_count: float
 ) -> np.ndarray:
     """(K, D, D) the covariances of the structure that suit scatters about the means, with a prior's Ψ and count."""
     components, columns, _ = scatters.shape
     if structure == "full":
-        return (scale + scatters) / (counts + prior_count)[:, None, None]
+        return (prior_scatter + scatters) / (counts + prior_count)[:, None, None]
     if structure == "tied":
-        return np.tile((scale + scatters.sum(axis=0)) / (counts.sum() + prior_count), (components, 1, 1))
+        return np.tile((prior_scatter + scatters.sum(axis=0)) / (counts.sum() + prior_count), (components, 1, 1))
     squares = np.diagonal(scatters, axis1=1, axis2=2)
     if structure == "diagonal":
-        variances = (np.diag(scale) + squares) / (counts + prior_count)[:, None]
+        variances = (np.diag(prior_scatter) + squares) / (counts + prior_count)[:, None]
     else:
-        variances = ((np.trace(scale) / columns + squares.sum(axis=1)) / (columns * counts + prior_count))[:, None]
+        totals = np.trace(prior_scatter) / columns + squares.sum(axis=1)
+        variances = (totals / (columns * counts + prior_count))[:, None]
     return variances[:, :, None] * np.eye(columns)
 
 
@@ -758,7 +758,7 @@ def _draw_starts(
         rows = data if len(data) <= _START_ROWS else data[rng.integers(len(data), size=_START_ROWS)]
         covariance = _covariance_of(rows, definite=prior is None) / components ** (2 / columns)
         if prior is not None:  # its mode, for columns in which the data do not vary
-            covariance = covariance + prior.scale / (prior.degrees_of_freedom + columns + 1)
+            covariance = covariance + prior.scatter / (prior.degrees_of_freedom + columns + 1)
         equal = np.ones(components)
         covariances = _covariances(structure, equal[:, None, None] * covariance, equal, np.zeros_like(covariance), 0.0)
         yield GaussianMixture(equal / components, draw_means(rows, components, rng), covariances, structure)

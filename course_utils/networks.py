@@ -1,4 +1,4 @@
-"""Small fully connected networks: what the course's autoencoders and VAEs are made of."""
+"""Small fully connected networks, what the course's autoencoders and VAEs are made of, and checks of their input."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from course_utils.validation import check_choice, check_scalar
@@ -52,3 +53,19 @@ def check_features(x: Any, size: int) -> Tensor:
     if x.shape[-1:] != (size,):
         raise ValueError(f"x must have {size} features along its last axis; got shape {tuple(x.shape)}")
     return x
+
+
+def check_torch_generator(value: Any) -> torch.Generator | None:
+    """Return `value` if it is a torch generator or None (torch's own random state), or say what is wrong with it.
+
+    A seed is refused: a function that draws in several parts would begin again with each.
+
+    Raises
+    ------
+    TypeError : `value` is neither.
+    """
+    if value is not None and not isinstance(value, torch.Generator):
+        raise TypeError(
+            f"generator must be a torch.Generator, such as torch.Generator().manual_seed(0); got {type(value).__name__}"
+        )
+    return value

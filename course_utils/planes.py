@@ -1,4 +1,4 @@
-"""The explorer of a two-dimensional latent space: a grid of decoded images, and the one under a point, large."""
+"""Pictures made of small images, and the explorer of a two-dimensional latent space."""
 
 from __future__ import annotations
 

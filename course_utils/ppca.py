@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from course_utils.gaussians import LOG_2PI
 from course_utils.validation import Shape, check_array, check_covariance, check_generator, check_scalar
-
-_LOG_2PI = math.log(2 * math.pi)
 
 # Discarded eigenvalues that sum to less than this share of the largest one are rounding errors, not noise.
 _ROUNDING = 64 * np.finfo(np.float64).eps
@@ -95,7 +94,7 @@ class ProbabilisticPCA:
         # (x − μ)ᵀC⁻¹(x − μ) as a sum of squares, where Woodbury's identity has a difference of large numbers
         squares = self._residuals(data, means) / self.noise_variance + np.sum(means**2, axis=1)
         log_det = (columns - latents) * math.log(self.noise_variance) + np.linalg.slogdet(self._inner)[1]
-        return -0.5 * (columns * _LOG_2PI + log_det + squares)
+        return -0.5 * (columns * LOG_2PI + log_det + squares)
 
     def log_likelihood(self, data: Any) -> float:
         """Σ_n log p(x_n) in nats, for data (N, D). Errors as in `posterior`."""
@@ -142,7 +141,7 @@ class ProbabilisticPCA:
         columns, latents = self.loadings.shape
         # E‖x − μ − Wz‖² = ‖x − μ − Wm‖² + tr(WᵀW S)
         spread = np.einsum("ij,nji->n", self.loadings.T @ self.loadings, covariances)
-        fit = -0.5 * columns * (_LOG_2PI + math.log(self.noise_variance))
+        fit = -0.5 * columns * (LOG_2PI + math.log(self.noise_variance))
         fit = fit - 0.5 * (self._residuals(data, means) + spread) / self.noise_variance
         log_det = 2 * np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         trace = np.trace(covariances, axis1=1, axis2=2)

@@ -12,7 +12,7 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from course_utils.validation import check_scalar
+from course_utils.validation import check_array, check_covariance, check_scalar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +36,7 @@ class Palette(NamedTuple):
     prior: str = "#009E73"
     truth: str = "#000000"
     warning: str = "#D55E00"
+    second: str = "#CC79A7"  # the second of two of a kind: components of one model, groups, estimators
 
 
 palette = Palette()
@@ -69,7 +70,7 @@ STYLE: dict[str, Any] = {
 }
 """Matplotlib settings of the course; :func:`use_style` makes them the session's default."""
 
-_CYCLE = (palette.model, palette.approximation, palette.prior, "#CC79A7", "#56B4E9", palette.data)
+_CYCLE = (palette.model, palette.approximation, palette.prior, palette.second, "#56B4E9", palette.data)
 
 
 def style_settings() -> dict[str, Any]:
@@ -129,6 +130,42 @@ def panels(
     figure = Figure(figsize=(width, height), dpi=CSS_DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns, **subplots_kw)
+
+
+def ellipse(mean: Any, covariance: Any, radius: float = 1.0, *, points: int = 100) -> np.ndarray:
+    """Return points of the ellipse that lies ``radius`` standard deviations away from a Gaussian's mean.
+
+    It is the curve (x − m)ᵀ Σ⁻¹ (x − m) = radius². Of a Gaussian in the plane, 1 − exp(−radius²/2) of the
+    probability lies inside: 39 % with radius 1, 86 % with 2.
+
+    Parameters
+    ----------
+    mean : array, shape (2,)
+    covariance : array, shape (2, 2)
+        Symmetric positive definite.
+    radius : float
+        In standard deviations, positive.
+    points : int
+        Number of points; the last one is the first again, so that a line through them is closed.
+
+    Returns
+    -------
+    array, shape (2, points)
+        Rows are the two coordinates: ``axes.plot(*ellipse(mean, covariance, 2))`` draws it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a shape does not fit, the covariance is not symmetric positive definite, the radius is not
+        positive, or there are fewer than 2 points.
+    """
+    import numpy as np
+
+    mean = check_array("mean", mean, shape=(2,))
+    covariance = check_covariance("covariance", covariance, size=2)
+    radius = check_scalar("radius", radius, positive=True)
+    angle = np.linspace(0, 2 * np.pi, check_scalar("points", points, integer=True, minimum=2))
+    return mean[:, None] + radius * np.linalg.cholesky(covariance) @ np.array([np.cos(angle), np.sin(angle)])
 
 
 def show(figure: Figure, alt: str) -> None:

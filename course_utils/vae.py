@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_utils.networks import check_features, mlp
+from course_utils.networks import check_features, check_torch_generator, mlp
 from course_utils.validation import check_choice, check_scalar
 
 LIKELIHOODS = ("bernoulli", "gaussian", "laplace")
@@ -56,7 +56,7 @@ class VAE(nn.Module):
     scale : standard deviation of the Gaussian, or scale of the Laplace, likelihood, the same for all features:
         fixed, or where learning starts.
     learn_scale : fit the scale with the other parameters, as its logarithm.
-    activation : after each hidden layer: "relu", "elu", "silu" or "tanh".
+    activation : after each hidden layer, one of `networks.ACTIVATIONS`.
     seed : for the initial weights. Torch's own random state is left as it was.
 
     Attributes
@@ -67,7 +67,8 @@ class VAE(nn.Module):
 
     Raises
     ------
-    TypeError, ValueError : an argument is not as described.
+    TypeError, ValueError : an argument is not as described; of the methods likewise, above all x that is no tensor or
+        has not D features, and a generator that is none.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class VAE(nn.Module):
 
     def reparameterise(self, mean: Tensor, log_var: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return one draw of z per row as mean + exp(log_var / 2) · ε, through which gradients pass."""
+        generator = check_torch_generator(generator)
         noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
         return mean + torch.exp(0.5 * log_var) * noise
 
@@ -134,7 +136,7 @@ class VAE(nn.Module):
         The Bernoulli's is x·log p + (1 − x)·log(1 − p) also for grey levels between 0 and 1, as is usual; it is a
         log-probability for x in {0, 1} only.
         """
-        output = self.decoder(z)
+        output, x = self.decoder(z), check_features(x, self.data_dim)
         if self.likelihood == "bernoulli":
             output, x = torch.broadcast_tensors(output, x)
             return -F.binary_cross_entropy_with_logits(output, x, reduction="none").sum(-1)
@@ -208,9 +210,10 @@ class VAE(nn.Module):
 
     @torch.no_grad()
     def sample(self, size: int, generator: torch.Generator | None = None) -> Tensor:
-        """Return E[x | z] (size, D) for draws of z from the prior."""
+        """Return E[x | z] (size, D), the pictures without the likelihood's own noise, for draws of z from the prior."""
         size = check_scalar("size", size, integer=True, minimum=1)
         parameter = next(self.decoder.parameters())
+        generator = check_torch_generator(generator)
         z = torch.randn(size, self.latent_dim, generator=generator, dtype=parameter.dtype, device=parameter.device)
         return self.decode(z)
 

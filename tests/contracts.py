@@ -360,7 +360,7 @@ def figures(notebook: NotebookNode, path: Path) -> list[str]:
 
 @rule
 def portable(notebook: NotebookNode, path: Path) -> list[str]:
-    """Nothing depends on one machine: no absolute paths, no addresses of objects."""
+    """Nothing depends on one machine: no absolute paths, no addresses of objects, no numbers in all their digits."""
     folder = re.compile(
         r"(?<![\w.:/~])/(?:home|Users|tmp|root|work|usr|opt|var|mnt|private)/\w[^\s'\"]*|\b[A-Z]:\\+Users\S*|site-packages"
     )
@@ -372,6 +372,14 @@ def portable(notebook: NotebookNode, path: Path) -> list[str]:
                 found.append(f"{describe(index, cell)} holds a path of one machine: {match[0][:60]}")
             if match := re.search(r"\bat 0x[0-9a-fA-F]+", text):
                 found.append(f"{describe(index, cell)} shows the address of an object: {match[0]}")
+        if "nbval-ignore-output" in tags(cell):
+            continue
+        for line in "\n".join(text_outputs(cell)).splitlines():
+            # a claim's statement is fixed text; any other number may end differently elsewhere
+            if not line.startswith("✓") and (match := re.search(r"\d\.\d{5,}", line)):
+                found.append(
+                    f"{describe(index, cell)} prints a number that another machine rounds otherwise: {match[0]}"
+                )
     return found
 
 
@@ -556,7 +564,7 @@ def _unresolved(target: str, cell: NotebookNode, notebook: NotebookNode, path: P
 
 @rule
 def frame(notebook: NotebookNode, path: Path) -> list[str]:
-    """A lesson says what it is for at the start and what to keep at the end."""
+    """A lesson says what it is for at the start and what to keep at the end, and links to those it builds on."""
     found = []
     texts = {heading.text: heading for heading in headings(notebook)}
     opening = _opening(notebook)
@@ -567,6 +575,10 @@ def frame(notebook: NotebookNode, path: Path) -> list[str]:
         files = sorted(path.parent.glob(f"{neighbour:02d}_*.ipynb")) if neighbour >= 0 else []
         if files and files[0].name not in opening:
             found.append(f"the opening does not link to {files[0].name}")
+    words = "\n".join(cell.source for _, cell in markdown_cells(notebook))
+    for mentioned in sorted(set(re.findall(r"\b[Ll]essons? (\d\d)\b", words))):
+        if int(mentioned) < number and f"]({mentioned}_" not in words:
+            found.append(f"it builds on lesson {mentioned} and nowhere links to it")
     if number < 1:
         return found
     for wanted in FRAME:

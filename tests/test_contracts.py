@@ -330,6 +330,11 @@ def object_address(notebook, module):
     notebook.cells[2].outputs = [shown("<matplotlib.axes.Axes at 0x7f0123>")]
 
 
+@breaks("portable", "another machine rounds otherwise: 11.51120")
+def raw_numbers(notebook, module):
+    notebook.cells[2].outputs = [shown("History(loss=[11.511201858520508, 8.4])")]
+
+
 @breaks("plain_python", "is not plain Python")
 def magic(notebook, module):
     replace(notebook, "data = ", "%matplotlib inline\ndata = ")
@@ -507,6 +512,12 @@ def no_time(notebook, module):
 @breaks("frame", "does not link to 00_start_here.ipynb")
 def no_link_back(notebook, module):
     replace(notebook, "[this](00_start_here.ipynb#How-to-read)", "the start")
+
+
+@breaks("frame", "builds on lesson 00 and nowhere links to it")
+def speaks_of_a_lesson_without_a_link(notebook, module):
+    source = notebook.cells[0].source
+    notebook.cells[0].source = source.replace("[this](00_start_here.ipynb#How-to-read)", "what lesson 00 says")
 
 
 @breaks("frame", "no picture stands before")

@@ -84,6 +84,19 @@ def test_a_missing_data_folder_is_explained(installed):
     assert "pip install -e ." in message
 
 
+def test_a_shipped_file_is_found_beside_the_package():
+    assert data.data_file("mnist_plane.safetensors") == ROOT / "data" / "mnist_plane.safetensors"
+
+
+def test_a_missing_shipped_file_is_explained(installed):
+    (installed / "data").mkdir()
+    shutil.copy(ROOT / "data" / "old_faithful.csv", installed / "data")
+    with pytest.raises(FileNotFoundError) as caught:
+        data.data_file("mnist_plane.safetensors")
+    assert str(installed / "data" / "mnist_plane.safetensors") in str(caught.value)
+    assert "git checkout -- data/mnist_plane.safetensors" in str(caught.value)
+
+
 def test_old_faithful_survives_windows_line_ends_and_nothing_else(installed):
     folder = installed / "data"
     folder.mkdir()

@@ -561,6 +561,17 @@ def test_shapes():
             ValueError,
             "temperature must be positive",
         ),
+        (
+            lambda: discrete.relaxed_gradient(lambda z: curved(z).detach(), LOGITS, 1, samples=2, generator=None),
+            ValueError,
+            "its result carries no gradient.*use score_gradient",
+        ),
+        (
+            lambda: discrete.score_gradient(lambda z: curved(z) * torch.nan, LOGITS, samples=2, generator=None),
+            ValueError,
+            "function must return finite numbers; got nan for row 0",
+        ),
+        (lambda: discrete.gumbel_noise((2,), 3), TypeError, r"generator must be a torch\.Generator, .*; got int"),
         (lambda: discrete.annealed_temperature(-1, 1, 0.5, 0), ValueError, "step must not be negative"),
         (lambda: discrete.annealed_temperature(0, 0.4, 0.5, 0), ValueError, "end must be at most 0.4; got 0.5"),
         (lambda: discrete.annealed_temperature(0, 1, 0.5, -1), ValueError, "rate must not be negative"),
@@ -590,6 +601,7 @@ def test_functions_check_their_arguments(call, error, message):
         (lambda m: m.training_loss("sf"), ValueError, "estimator must be one of"),
         (lambda m: m.training_loss(start=0.1), ValueError, "end must be at most 0.1"),
         (lambda m: m.sample(0), ValueError, "size must be at least 1"),
+        (lambda m: m.sample(2, 3), TypeError, r"generator must be a torch\.Generator, .*; got int"),
         (lambda m: CategoricalVAE(4, 20, 10).exact_log_prob(torch.zeros(1, 4)), ValueError, "too many to enumerate"),
     ],
 )

@@ -104,15 +104,20 @@ def test_setup_repeats_every_kind_of_random_number(capsys):
     assert setup(8).random() != setup(7).random()
 
 
+@pytest.mark.parametrize("kind", [np.int64, np.uint8])
+def test_a_seed_may_be_an_integer_of_numpy(kind):
+    assert setup(kind(7)).random() == setup(7).random()
+
+
 @pytest.mark.parametrize("seed", [None, "1", 1.0, True])
 def test_a_seed_of_the_wrong_type_is_refused(seed):
-    with pytest.raises(TypeError, match="seed must be an int"):
+    with pytest.raises(TypeError, match="seed must be an integer; got"):
         setup(seed)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_a_seed_out_of_range_is_refused_and_changes_nothing(seed):
     before = np.random.get_state()[1].copy()
-    with pytest.raises(ValueError, match=re.escape("between 0 and 2**32 - 1")):
+    with pytest.raises(ValueError, match=re.escape(f"between 0 and 2**32 - 1; got {seed}")):
         setup(seed)
     np.testing.assert_array_equal(np.random.get_state()[1], before)

@@ -172,18 +172,18 @@ def log_posterior_slopes(mixture, data, prior):
 
 
 def torch_log_prior(prior, structure, weights, means, covariances, distinct):
-    scale = torch.tensor(prior.scale)
-    columns = len(scale)
+    scatter = torch.tensor(prior.scatter)
+    columns = len(scatter)
     dof = torch.tensor(prior.degrees_of_freedom, dtype=torch.float64)
     value = td.Dirichlet(torch.full_like(weights, prior.concentration)).log_prob(weights)
-    normal = td.MultivariateNormal(torch.tensor(prior.mean), covariances / prior.mean_strength)
+    normal = td.MultivariateNormal(torch.tensor(prior.mean), covariances / prior.strength)
     value = value + normal.log_prob(means).sum()
     if structure in ("full", "tied"):
         # Σ ~ IW(Ψ, ν) if Σ⁻¹ ~ W(Ψ⁻¹, ν); |∂Σ⁻¹/∂Σ| = |Σ|^−(D+1)
-        wishart = td.Wishart(dof, torch.linalg.inv(scale), validate_args=False)
+        wishart = td.Wishart(dof, torch.linalg.inv(scatter), validate_args=False)
         value = value + (wishart.log_prob(torch.linalg.inv(distinct)) - (columns + 1) * torch.logdet(distinct)).sum()
     else:
-        rates = torch.diag(scale) if structure == "diagonal" else torch.diag(scale).mean()
+        rates = torch.diag(scatter) if structure == "diagonal" else torch.diag(scatter).mean()
         value = value + td.InverseGamma(dof / 2, rates / 2).log_prob(distinct).sum()
     return value
 
@@ -548,7 +548,7 @@ def test_starts_are_what_the_documentation_says(structure, initialise):
     np.testing.assert_allclose(start.covariances, [covariance] * 3, rtol=1e-12)
     prior = random_prior(2, 53)
     wider = fit_em(data, 3, prior=prior, max_iterations=0, rng=1).mixture
-    mode = prior.scale / (prior.degrees_of_freedom + 3)
+    mode = prior.scatter / (prior.degrees_of_freedom + 3)
     np.testing.assert_allclose(wider.covariances[0], np.cov(data.T, bias=True) / 3 + mode, rtol=1e-12)
 
 
@@ -582,16 +582,16 @@ def test_the_log_density_of_the_prior_is_that_of_scipy(structure):
     prior, mixture = random_prior(3, 30), random_mixture(4, 3, 31, structure)
     expected = stats.dirichlet(np.full(4, prior.concentration)).logpdf(mixture.weights / mixture.weights.sum())
     for mean, covariance in zip(mixture.means, mixture.covariances, strict=True):
-        expected += stats.multivariate_normal(prior.mean, covariance / prior.mean_strength).logpdf(mean)
+        expected += stats.multivariate_normal(prior.mean, covariance / prior.strength).logpdf(mean)
     distinct = mixture.covariances[:1] if structure == "tied" else mixture.covariances
-    dof, scale = prior.degrees_of_freedom, prior.scale
+    dof, scatter = prior.degrees_of_freedom, prior.scatter
     for covariance in distinct:
         if structure in ("full", "tied"):
-            expected += stats.invwishart(dof, scale).logpdf(covariance)
+            expected += stats.invwishart(dof, scatter).logpdf(covariance)
         elif structure == "diagonal":
-            expected += stats.invgamma(dof / 2, scale=np.diag(scale) / 2).logpdf(np.diag(covariance)).sum()
+            expected += stats.invgamma(dof / 2, scale=np.diag(scatter) / 2).logpdf(np.diag(covariance)).sum()
         else:
-            expected += stats.invgamma(dof / 2, scale=np.trace(scale) / 6).logpdf(covariance[0, 0])
+            expected += stats.invgamma(dof / 2, scale=np.trace(scatter) / 6).logpdf(covariance[0, 0])
     assert prior.log_prob(mixture) == pytest.approx(expected, rel=1e-11)
 
 
@@ -640,7 +640,7 @@ def test_map_em_survives_the_singular_start(narrow):
     assert np.all(np.diff(fit.history) >= 0)
     # what is reached is bounded: no component is narrower than the prior allows
     smallest = np.linalg.eigvalsh(fit.mixture.covariances).min()
-    assert smallest > np.linalg.eigvalsh(ConjugatePrior.from_data(data, 2).scale).min() / (len(data) + 8)
+    assert smallest > np.linalg.eigvalsh(ConjugatePrior.from_data(data, 2).scatter).min() / (len(data) + 8)
 
 
 def test_map_em_brings_an_empty_component_back_to_the_mode_of_the_prior():
@@ -651,7 +651,7 @@ def test_map_em_brings_an_empty_component_back_to_the_mode_of_the_prior():
     prior = ConjugatePrior.from_data(data, 2)
     new, _ = em_step(start, data, prior)
     np.testing.assert_allclose(new.means[1], prior.mean)
-    np.testing.assert_allclose(new.covariances[1], prior.scale / (prior.degrees_of_freedom + 4))
+    np.testing.assert_allclose(new.covariances[1], prior.scatter / (prior.degrees_of_freedom + 4))
     np.testing.assert_allclose(new.weights[1], 1 / 274)
 
 
@@ -659,7 +659,7 @@ def test_a_flat_prior_of_the_weights_lets_an_empty_component_go():
     data = old_faithful()
     start = GaussianMixture([0.5, 0.5], [[3.5, 70.0], [1e6, 1e6]], [np.diag([1.0, 100.0]), np.eye(2)])
     weak = ConjugatePrior.from_data(data, 2)
-    flat = ConjugatePrior(1, weak.mean, weak.mean_strength, weak.scale, weak.degrees_of_freedom)
+    flat = ConjugatePrior(1, weak.mean, weak.strength, weak.scatter, weak.degrees_of_freedom)
     fit = fit_em(data, 2, start=start, prior=flat)
     np.testing.assert_array_equal(fit.mixture.weights, [1, 0])
     assert fit.converged and np.isfinite(fit.history).all()
@@ -713,7 +713,7 @@ def test_constant_columns():
     data = np.column_stack([np.random.default_rng(39).normal(size=50), np.full(50, 0.1)])
     with pytest.raises(ValueError, match=r"column 1 is 0\.1 throughout"):
         fit_em(data, 2, rng=0)
-    with pytest.raises(ValueError, match=r"column 1 is 0\.1 throughout.*scale of the prior"):
+    with pytest.raises(ValueError, match=r"column 1 is 0\.1 throughout.*scatter of the prior"):
         ConjugatePrior.from_data(data, 2)
     with pytest.raises(DegenerateComponentError, match="in column 1"):
         mixture = GaussianMixture([1.0], [[0.0, 0.1]], [np.eye(2)])
@@ -902,9 +902,9 @@ def test_bad_options_of_a_fit_are_refused(options, error, message):
     ("arguments", "error", "message"),
     [
         ((0.5, [0, 0], 1, np.eye(2), 3), ValueError, "concentration must be at least 1"),
-        ((1, [0, 0], 0, np.eye(2), 3), ValueError, "mean_strength must be positive"),
-        ((1, [0, 0], 1, np.eye(3), 3), ValueError, r"scale must have shape \(2, 2\)"),
-        ((1, [0, 0], 1, np.zeros((2, 2)), 3), ValueError, "scale must be positive definite"),
+        ((1, [0, 0], 0, np.eye(2), 3), ValueError, "strength must be positive"),
+        ((1, [0, 0], 1, np.eye(3), 3), ValueError, r"scatter must have shape \(2, 2\)"),
+        ((1, [0, 0], 1, np.zeros((2, 2)), 3), ValueError, "scatter must be positive definite"),
         ((1, [0, 0], 1, np.eye(2), 1), ValueError, "degrees_of_freedom must be above D − 1 = 1"),
         ((1, [[0, 0]], 1, np.eye(2), 3), ValueError, r"mean must have shape \(D,\)"),
     ],
@@ -1025,10 +1025,10 @@ ELBO_MUTANTS = {
 
 def textbook_map_step(mixture, data, prior, mutant=None):
     r = mixture.responsibilities(data)
-    counts, kappa = r.sum(axis=0), prior.mean_strength
+    counts, kappa = r.sum(axis=0), prior.strength
     averages = r.T @ data / counts[:, None]
     deviations = data[:, None, :] - averages
-    totals = prior.scale + np.einsum("nk,nki,nkj->kij", r, deviations, deviations)
+    totals = prior.scatter + np.einsum("nk,nki,nkj->kij", r, deviations, deviations)
     pull = counts * kappa / (counts + kappa)
     if mutant != "pull of the mean forgotten":
         offsets = averages - prior.mean

@@ -16,7 +16,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from course_utils import style
-from course_utils.style import palette, panels, show, use_style
+from course_utils.style import ellipse, palette, panels, show, use_style
 
 ALT = "A rising line."
 
@@ -59,7 +59,7 @@ def contrast(one, other):
 
 
 def test_palette_colours_differ_pairwise_and_stand_out_from_white():
-    assert palette._fields == ("data", "model", "approximation", "prior", "truth", "warning")
+    assert palette._fields == ("data", "model", "approximation", "prior", "truth", "warning", "second")
     for one, other in itertools.combinations(palette, 2):
         assert np.abs(np.subtract(to_rgb(one), to_rgb(other))).max() > 0.2, (one, other)
     for colour in palette:
@@ -118,6 +118,34 @@ def test_panels_figure_is_unknown_to_pyplot_and_has_the_asked_size():
 def test_panels_says_what_is_wrong(arguments, error, words):
     with pytest.raises(error, match=words):
         panels(**arguments)
+
+
+@pytest.mark.parametrize("radius", [0.5, 1, 2])
+def test_points_of_an_ellipse_have_the_asked_distance_and_close_the_curve(radius):
+    mean, covariance = np.array([3.2, -70.0]), np.array([[0.4, 2.1], [2.1, 30.0]])
+    curve = ellipse(mean, covariance, radius, points=37)
+    assert curve.shape == (2, 37)
+    deviations = curve - mean[:, None]
+    squares = np.einsum("in,ij,jn->n", deviations, np.linalg.inv(covariance), deviations)
+    np.testing.assert_allclose(squares, radius**2, rtol=1e-10)
+    np.testing.assert_allclose(curve[:, 0], curve[:, -1], rtol=1e-12)
+    # all around, not along one arc: the points but for the repeated one have the mean as their centre
+    np.testing.assert_allclose(curve[:, :-1].mean(axis=1), mean, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (([0, 0, 0], np.eye(2), 1), ValueError, r"mean must have shape \(2,\)"),
+        (([0, 0], np.eye(3), 1), ValueError, r"covariance must have shape \(2, 2\)"),
+        (([0, 0], -np.eye(2), 1), ValueError, "covariance must be positive definite"),
+        (([0, 0], np.eye(2), 0), ValueError, "radius must be positive"),
+        (("origin", np.eye(2), 1), TypeError, "mean must be"),
+    ],
+)
+def test_ellipse_says_what_is_wrong(arguments, error, words):
+    with pytest.raises(error, match=words):
+        ellipse(*arguments)
 
 
 def test_show_prints_the_words_outside_ipython():

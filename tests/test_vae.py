@@ -547,6 +547,9 @@ def test_arguments_are_checked(change, error, message):
         (lambda m: m.sample(2.5), TypeError, "size must be an integer"),
         (lambda m: m.active_units(torch.zeros(1, 4)), ValueError, r"at least two rows.*got shape \(1, 4\)"),
         (lambda m: m.start_at_mean(torch.zeros(2, 3)), ValueError, "x must have 4 features"),
+        (lambda m: m.log_likelihood(torch.zeros(2, 1), torch.zeros(2, 2)), ValueError, "x must have 4 features"),
+        (lambda m: m.elbo(torch.zeros(2, 4), 1, 3), TypeError, r"generator must be a torch\.Generator, .*; got int"),
+        (lambda m: m.sample(2, "seed"), TypeError, r"generator must be a torch\.Generator, .*; got str"),
     ],
 )
 def test_calls_are_checked(call, error, message):

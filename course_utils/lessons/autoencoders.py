@@ -1,4 +1,4 @@
-"""Lesson 07, autoencoders and PCA: its explorers, its exercises, its letters, and a mosaic of images."""
+"""Lesson 07, autoencoders and PCA: its explorers, its exercises and its letters."""
 
 import string
 from functools import cache
@@ -55,22 +55,6 @@ def printed(characters: str, face: str = "DejaVuSans") -> np.ndarray:
 def letters() -> np.ndarray:
     """Return the 52 Latin letters in two printed faces: (104, 64), ink 1 and paper 0."""
     return np.concatenate([printed(string.ascii_letters, face) for face in ("DejaVuSans", "DejaVuSerif")])
-
-
-def mosaic(images, columns: int) -> np.ndarray:
-    """Lay images (K, 64) side by side, `columns` in a row, with one pixel of paper between them.
-
-    Returns
-    -------
-    (9·rows − 1, 9·columns − 1), for `imshow`.
-    """
-    tiles = np.asarray(images, dtype=np.float64).reshape(-1, 8, 8)
-    rows = -(-len(tiles) // columns)
-    page = np.zeros((9 * rows, 9 * columns))
-    for place, tile in enumerate(tiles):
-        row, column = divmod(place, columns)
-        page[9 * row : 9 * row + 8, 9 * column : 9 * column + 8] = tile
-    return page[:-1, :-1]
 
 
 # --- explorers --------------------------------------------------------------------------------------------------------

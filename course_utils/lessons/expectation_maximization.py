@@ -10,11 +10,10 @@ from course_utils.data import old_faithful
 from course_utils.exercises import Exercise, Misconception
 from course_utils.explorer import Choice, Explorer, Slider
 from course_utils.mixtures import GaussianMixture, em_step
-from course_utils.style import palette
+from course_utils.style import ellipse, palette
 
 # --- explorers --------------------------------------------------------------------------------------------------------
 
-_SECOND = "#CC79A7"  # the second component's colour, where two components of one model must be told apart
 _STEPS = 50  # of EM in the step-through
 _MAXIMUM = -1130.263960  # log-likelihood in nats of the best two components on Old Faithful
 _FLOOR = -1310.0  # lower values, of poor starts, are drawn at this edge
@@ -27,12 +26,6 @@ _STARTS = {
     "almost equal": ([[3.45, 70.5], [3.55, 71.5]], 1.0),
     "exactly equal": ([[3.5, 71.0], [3.5, 71.0]], 1.0),
 }
-
-
-def _ellipse(mean, covariance, radius):
-    """Return the points (2, 100) of the curve `radius` standard deviations away from the mean."""
-    angle = np.linspace(0, 2 * np.pi, 100)
-    return mean[:, None] + radius * np.linalg.cholesky(covariance) @ np.array([np.cos(angle), np.sin(angle)])
 
 
 def _half_steps(data, start):
@@ -56,9 +49,9 @@ def _build_step_through(figure):
 
     data = old_faithful()
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
-    colours = LinearSegmentedColormap.from_list("components", [_SECOND, "#BBBBBB", palette.model])
+    colours = LinearSegmentedColormap.from_list("components", [palette.second, "#BBBBBB", palette.model])
     points = left.scatter(*data.T, s=22, c=np.full(len(data), 0.5), cmap=colours, vmin=0, vmax=1)
-    ellipses = [left.plot([], [], color=colour, linewidth=2.5)[0] for colour in (palette.model, _SECOND) * 2]
+    ellipses = [left.plot([], [], color=colour, linewidth=2.5)[0] for colour in (palette.model, palette.second) * 2]
     left.set(title="Colour: who is responsible", xlabel="eruption, minutes", ylabel="waiting, minutes")
     left.set(xlim=(1, 6), ylim=(38, 102))
     right.axhline(_MAXIMUM, linestyle="--", color=palette.truth, linewidth=1.5, label="maximum")
@@ -85,8 +78,8 @@ def _draw_step_through(parts, half, start):
     mixture, q, bound, log_likelihood = run[half]
     parts.points.set_array(q[:, 0])
     components = list(zip(mixture.means, mixture.covariances, strict=True))
-    for place, ellipse in enumerate(parts.ellipses):
-        ellipse.set_data(*_ellipse(*components[place % 2], 1 + place // 2))
+    for place, curve in enumerate(parts.ellipses):
+        curve.set_data(*ellipse(*components[place % 2], 1 + place // 2))
     bounds, likelihoods = (np.maximum([state[column] for state in run[: half + 1]], _FLOOR) for column in (2, 3))
     parts.bound.set_data(np.arange(half + 1), bounds)
     parts.likelihood.set_data(np.arange(half + 1), likelihoods)

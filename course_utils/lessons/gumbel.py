@@ -24,7 +24,7 @@ _TRAINING = 1500
 LATENTS, CLASSES = 3, 8
 """Size of the code of the lesson's categorical VAE: 512 configurations, few enough to add them all up."""
 
-COLOURS = {"Gumbel-softmax": palette.approximation, "straight-through": "#56B4E9", "score function": "#CC79A7"}
+COLOURS = {"Gumbel-softmax": palette.approximation, "straight-through": "#56B4E9", "score function": palette.second}
 """Colour of each estimator, as in lesson 06 for the score function."""
 
 

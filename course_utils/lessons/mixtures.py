@@ -9,17 +9,9 @@ from scipy import special, stats
 from course_utils.data import old_faithful
 from course_utils.exercises import Exercise, Misconception
 from course_utils.explorer import Explorer, Slider
-from course_utils.style import palette
+from course_utils.style import ellipse, palette
 
 # --- explorers --------------------------------------------------------------------------------------------------------
-
-_SECOND = "#CC79A7"  # the second component's colour, where two components of one model must be told apart
-
-
-def _ellipse(mean, covariance, radius):
-    """Return the points (2, 100) of the curve `radius` standard deviations away from the mean."""
-    angle = np.linspace(0, 2 * np.pi, 100)
-    return mean[:, None] + radius * np.linalg.cholesky(covariance) @ np.array([np.cos(angle), np.sin(angle)])
 
 
 def _build_sculptor(figure):
@@ -27,13 +19,13 @@ def _build_sculptor(figure):
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
     (hidden,) = left.plot([], [], "o", color=palette.model, markersize=4, alpha=0.35, label="drawn from the model")
     points = left.scatter(*data.T, s=22, c=np.zeros(len(data)), cmap=_two_colours(), vmin=0, vmax=1, zorder=3)
-    ellipses = [left.plot([], [], color=colour, linewidth=2.5)[0] for colour in (palette.model, _SECOND) * 2]
+    ellipses = [left.plot([], [], color=colour, linewidth=2.5)[0] for colour in (palette.model, palette.second) * 2]
     left.set(title="Colour: which component claims the point", xlabel="eruption, minutes", ylabel="waiting, minutes")
     left.set(xlim=(0.8, 6), ylim=(35, 105))
     grid = np.linspace(30, 110, 300)
     bins = np.arange(40, 101, 4)
     right.hist(data[:, 1], bins=bins, density=True, color=palette.data, alpha=0.4, edgecolor="white")
-    curves = [right.plot([], [], color=colour)[0] for colour in (palette.model, _SECOND)]
+    curves = [right.plot([], [], color=colour)[0] for colour in (palette.model, palette.second)]
     (total,) = right.plot([], [], "--", color=palette.truth, linewidth=1.8, label="their sum")
     right.set(title="Two simple curves, one complicated sum", xlabel="waiting, minutes", ylabel="density, per minute")
     right.set(xlim=(30, 110), ylim=(0, 0.06))
@@ -55,7 +47,7 @@ def _build_sculptor(figure):
 def _two_colours():
     from matplotlib.colors import LinearSegmentedColormap
 
-    return LinearSegmentedColormap.from_list("components", [_SECOND, "#BBBBBB", palette.model])
+    return LinearSegmentedColormap.from_list("components", [palette.second, "#BBBBBB", palette.model])
 
 
 def _draw_sculptor(parts, weight, separation, width, correlation):
@@ -68,8 +60,8 @@ def _draw_sculptor(parts, weight, separation, width, correlation):
     log_joint = np.log(weights) + np.stack(densities, axis=1)
     log_prob = special.logsumexp(log_joint, axis=1)
     parts.points.set_array(np.exp(log_joint[:, 0] - log_prob))
-    for place, ellipse in enumerate(parts.ellipses):
-        ellipse.set_data(*_ellipse(means[place % 2], covariance, 1 + place // 2))
+    for place, curve in enumerate(parts.ellipses):
+        curve.set_data(*ellipse(means[place % 2], covariance, 1 + place // 2))
     labels = (parts.uniforms > weight).astype(int)
     drawn = means[labels] + parts.noise @ np.linalg.cholesky(covariance).T
     parts.hidden.set_data(*drawn.T)

@@ -10,7 +10,7 @@ from course_utils.exercises import Exercise, Misconception
 from course_utils.explorer import Choice, Explorer, Slider
 from course_utils.style import palette
 
-SCORE_COLOUR = "#CC79A7"
+SCORE_COLOUR = palette.second
 """The score-function estimator, in every figure of the lesson; the pathwise one is orange."""
 
 # --- explorers --------------------------------------------------------------------------------------------------------

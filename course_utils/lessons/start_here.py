@@ -1,12 +1,11 @@
 """Lesson 00, start here: its explorer and its exercise."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import torch
 
-from course_utils.data import old_faithful
+from course_utils.data import data_file, old_faithful
 from course_utils.exercises import Exercise, Misconception
 from course_utils.explorer import Explorer, Slider
 from course_utils.planes import plane_explorer
@@ -88,7 +87,7 @@ def one_latent():
 
 def digit_plane():
     """Return the explorer of a VAE's two hidden numbers that stand for a handwritten digit."""
-    model, _ = load_checkpoint(Path(__file__).resolve().parents[2] / "data" / "mnist_plane.safetensors")
+    model, _ = load_checkpoint(data_file("mnist_plane.safetensors"))
 
     @torch.no_grad()
     def decode(codes):

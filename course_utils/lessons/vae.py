@@ -2,7 +2,6 @@
 
 import functools
 import math
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils.autoencoders import Autoencoder, autoencoder_loss
-from course_utils.data import digits
+from course_utils.data import data_file, digits
 from course_utils.exercises import Exercise, Misconception
 from course_utils.explorer import Choice, Explorer, Slider
 from course_utils.planes import mosaic, plane_explorer, show_images
@@ -22,8 +21,6 @@ from course_utils.vae import VAE, load_checkpoint
 # --- data and models --------------------------------------------------------------------------------------------------
 
 _TRAINING = 1500
-PLANE = Path(__file__).resolve().parents[2] / "data" / "mnist_plane.safetensors"
-"""The checkpoint whose latent plane the last explorer shows."""
 
 
 @functools.cache
@@ -146,7 +143,7 @@ def latent_plane():
 
 def mnist_plane():
     """Return the explorer of the shipped model of MNIST's 28×28 digits."""
-    model, _ = load_checkpoint(PLANE)
+    model, _ = load_checkpoint(data_file("mnist_plane.safetensors"))
 
     @torch.no_grad()
     def decode(codes):

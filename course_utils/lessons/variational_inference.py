@@ -164,7 +164,7 @@ def mean_field():
 
 _COMPONENTS = 6
 _MOST_SWEEPS = 300
-_SHADES = ("#0072B2", "#CC79A7", "#56B4E9", "#117733", "#882255", "#999933")
+_SHADES = ("#0072B2", palette.second, "#56B4E9", "#117733", "#882255", "#999933")
 
 
 def pruning_start(data, components):
