@@ -21,7 +21,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test student indexes execute bench lint format constraints clean setup-lab setup-test
+.PHONY: help lab test student wheelhouse indexes execute bench lint format constraints clean setup-lab setup-test
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ test: setup-test ## Prove that everything still holds: style, unit tests, notebo
 
 student: setup-lab ## Build the students' copy in dist/student, and the solutions in dist/solutions
 	$(PY) tools/student_copy.py
+
+wheelhouse: setup-test ## Collect all packages in dist/wheelhouse, for a class without network
+	$(PY) tools/wheelhouse.py
 
 indexes: setup-lab ## Write docs/claims.md and docs/glossary.md from the notebooks
 	$(PY) -m tools.indexes

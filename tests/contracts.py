@@ -376,7 +376,7 @@ def portable(notebook: NotebookNode, path: Path) -> list[str]:
             continue
         for line in "\n".join(text_outputs(cell)).splitlines():
             # a claim's statement is fixed text; any other number may end differently elsewhere
-            if not line.startswith("✓") and (match := re.search(r"\d\.\d{5,}", line)):
+            if not line.startswith("✓") and (match := re.search(r"\d+\.\d{5,}", line)):
                 found.append(
                     f"{describe(index, cell)} prints a number that another machine rounds otherwise: {match[0]}"
                 )

@@ -5,6 +5,11 @@ from mutations import expected, objections
 LESSON = "02_mixtures.ipynb"
 
 MUTANTS = {
+    "homework of the instructor's guide: an alarm at a tenth": (
+        "np.quantile(fitted.log_prob(data), 0.02)",
+        "np.quantile(fitted.log_prob(data), 0.10)",
+        "about 2 % of the model's own draws set off the alarm",
+    ),
     "the weights are left out of the joint": (
         "return np.log(weights) + np.stack(densities, axis=1)",
         "return np.stack(densities, axis=1)",

@@ -21,6 +21,11 @@ MEMORY = "one number reconstructs every training digit exactly"
 SHARE = "course_utils's limit and share are these"
 
 MUTANTS = {
+    "homework of the instructor's guide: eight codes are not overcomplete": (
+        "(autoencoders.Autoencoder(64, 96, mean=mean) for _ in range(2))",
+        "(autoencoders.Autoencoder(64, 8, mean=mean) for _ in range(2))",
+        "the overcomplete autoencoder loses less than 0.01 of a new digit",
+    ),
     "a Gaussian of variance 1": ("Normal(output, np.sqrt(0.5))", "Normal(output, 1.0)", LIKELIHOOD),
     "pixels averaged": (
         "squares = autoencoders.reconstruction_loss(output, x_test)",

@@ -14,6 +14,11 @@ DRAWS = "the estimate from 2000 codes = the formula"
 PERFECT = "the MIG of a perfect code is 1"
 
 MUTANTS = {
+    "homework of the instructor's guide: a price below the largest variance": (
+        "prices = (1.5, 3.0, 6.0, 12.0, 20.0)",
+        "prices = (1.5, 3.0, 6.0, 12.0, 15.0)",
+        "above β = v/c for the largest variance v, rate zero: everything has collapsed",
+    ),
     "the distortion with the sign of the reconstruction": (
         "equals=-distortion - rate",
         "equals=distortion - rate",

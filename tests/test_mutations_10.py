@@ -21,6 +21,11 @@ RELAXED = "relaxed draws: the same reconstruction term"
 MIXTURE = "the best ELBO of a VAE with one choice and a table = the log-likelihood found by EM"
 
 MUTANTS = {
+    "homework of the instructor's guide: Gumbel noise after all": (
+        "gaussian_noise = torch.as_tensor(rng.normal(size",
+        "gaussian_noise = torch.as_tensor(rng.gumbel(size",
+        "with Gaussian noise the same test rejects: p below 0.001",
+    ),
     "the score without π": ("f_values[:, None] * (corners - pi)).sum(0)", "f_values[:, None] * corners).sum(0)", EXACT),
     "the sum without its weights": (
         "exact = (pi[:, None] * f_values[:, None]",
