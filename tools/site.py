@@ -520,7 +520,8 @@ def build(output: Path, *, root: Path = ROOT, repository: str = "") -> dict[str,
     missing = [name for module, name in MODULES.items() if importlib.util.find_spec(module) is None]
     if missing:
         raise SiteError(
-            f"{' and '.join(missing)} not installed: install the course with the extra `site`, as `make site` does"
+            f"{' and '.join(missing)} not installed; to mend it: "
+            'python -m pip install "sphinx>=9,<10" "myst-nb>=1.4" "sphinx-book-theme>=1.4"'
         )
     package = mathjax(root / "build" / "npm")
     output.parent.mkdir(parents=True, exist_ok=True)
