@@ -441,7 +441,7 @@ def test_a_folder_of_someone_else_is_left_alone(course, tmp_path):
 def test_the_command_says_what_is_not_installed(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(site, "MODULES", {"no_such_module_of_sphinx": "Sphinx"})
     assert site.main(["--output", str(tmp_path / "site")]) == 1
-    assert "Sphinx not installed: install the course with the extra `site`" in capsys.readouterr().err
+    assert "Sphinx not installed; to mend it: python -m pip install" in capsys.readouterr().err
 
 
 # --- with Sphinx
