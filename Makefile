@@ -39,7 +39,7 @@ student: setup-lab ## Build the students' copy in dist/student, and the solution
 	$(PY) tools/student_copy.py
 
 wheelhouse: setup-test ## Collect all packages in dist/wheelhouse, for a class without network
-	$(PY) tools/wheelhouse.py
+	$(PY) -m tools.wheelhouse
 
 indexes: setup-lab ## Write docs/claims.md and docs/glossary.md from the notebooks
 	$(PY) -m tools.indexes

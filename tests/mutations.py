@@ -6,11 +6,13 @@ and with those after it, until a claim fails. So nothing is computed twice that 
 """
 
 import contextlib
+import inspect
 import io
 import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import nbformat
@@ -25,6 +27,15 @@ def cells_of(name):
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     return [cell.source for cell in code if not SKIPPED & set(cell.metadata.get("tags", []))]
+
+
+def mutated(module, right, wrong):
+    """Return a copy of an imported module with one piece of its source replaced."""
+    source = inspect.getsource(module)
+    assert source.count(right) == 1, f"{right!r} must stand exactly once in {module.__name__}; edit this mutant"
+    mutant = types.ModuleType("mutant")
+    exec(compile(source.replace(right, wrong), "mutant", "exec"), mutant.__dict__)
+    return mutant
 
 
 def objections(name, mutants):

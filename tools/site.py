@@ -37,7 +37,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from tools.student_copy import build as build_student_copy
-from tools.student_copy import student_notebook
+from tools.student_copy import move_into_place, student_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
 REPOSITORY = ""
@@ -536,7 +536,7 @@ def build(output: Path, *, root: Path = ROOT, repository: str = "") -> dict[str,
             raise SiteError("these would be loaded from another host:\n" + "\n".join(found))
         (built / MARKER).write_text("Built by tools/site.py, which may replace this folder.\n")
         sizes = {lesson: _page_size(built / "notebooks" / lesson.replace(".ipynb", ".html")) for lesson in lessons}
-        _move(built, output, Path(name) / "earlier")
+        move_into_place(built, output, Path(name) / "earlier")
     return sizes
 
 
@@ -567,18 +567,6 @@ def _page_size(page: Path) -> int:
     text = page.read_text(encoding="utf-8")
     pictures = {page.parent / address for address in re.findall(r'<img[^>]* src="([^":]+)"', text)}
     return page.stat().st_size + sum(path.stat().st_size for path in pictures if path.is_file())
-
-
-def _move(built: Path, output: Path, earlier: Path) -> None:
-    """Put `built` where `output` is; if that fails, `output` is what it was."""
-    if output.exists():
-        output.rename(earlier)
-    try:
-        built.rename(output)
-    except BaseException:
-        if earlier.exists():
-            earlier.rename(output)
-        raise
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -105,8 +105,8 @@ def build(destination: Path, *, root: Path = ROOT) -> tuple[Path, Path]:
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".student-copy-") as name:
         staging = Path(name)
         _fill(staging / "student", staging / "solutions", root)
-        _move(staging / "student", destination, staging / "earlier-student")
-        _move(staging / "solutions", solutions, staging / "earlier-solutions")
+        move_into_place(staging / "student", destination, staging / "earlier-student")
+        move_into_place(staging / "solutions", solutions, staging / "earlier-solutions")
     return destination, solutions
 
 
@@ -121,7 +121,7 @@ def _require_replaceable(target: Path) -> None:
     )
 
 
-def _move(built: Path, target: Path, earlier: Path) -> None:
+def move_into_place(built: Path, target: Path, earlier: Path) -> None:
     """Put `built` where `target` is; if that fails, `target` is what it was."""
     if target.exists():
         target.rename(earlier)

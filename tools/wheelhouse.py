@@ -1,6 +1,6 @@
 """Collect every package of the course in a folder, so that a class without network installs from it.
 
-    python tools/wheelhouse.py [DESTINATION]      (default: dist/wheelhouse)
+    python -m tools.wheelhouse [DESTINATION]      (default: dist/wheelhouse)
 
 The folder gets a wheel for each line of constraints.txt, for this kind of machine and this version of Python, with a
 page that says how to install from it and the checksums of all wheels. It appears complete or not at all.
@@ -14,6 +14,8 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from tools.student_copy import move_into_place
 
 ROOT = Path(__file__).resolve().parent.parent
 SUMS = "SHA256SUMS"
@@ -77,9 +79,7 @@ def collect(destination: Path, *, root: Path = ROOT, pip: Run = run_pip) -> list
             sums=SUMS,
         )
         (staging / "README.md").write_text(text, encoding="utf-8")
-        if destination.exists():
-            destination.rename(Path(name) / "earlier")
-        staging.rename(destination)
+        move_into_place(staging, destination, Path(name) / "earlier")
     return sorted(destination.glob("*.whl"))
 
 
@@ -99,7 +99,9 @@ def _plain(name: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 0, or 1 if nothing was made."""
-    parser = argparse.ArgumentParser(description="Collect the course's packages for installing without network.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.wheelhouse", description="Collect the course's packages for installing without network."
+    )
     parser.add_argument("destination", nargs="?", type=Path, default=ROOT / "dist" / "wheelhouse")
     options = parser.parse_args(arguments)
     try:
