@@ -21,7 +21,8 @@ ONE_THREAD := OMP_NUM_THREADS=1
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test student wheelhouse indexes execute bench lint format constraints clean setup-lab setup-test
+.PHONY: help lab test student wheelhouse indexes execute bench lint format constraints clean \
+	setup-lab setup-present setup-classroom setup-release setup-test
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +67,6 @@ clean: ## Remove what the commands above made, but for the environment and downl
 	rm -rf build dist .hypothesis .pytest_cache .ruff_cache *.egg-info
 	find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} +
 
-setup-lab setup-test: setup-%:
+setup-lab setup-present setup-classroom setup-release setup-test: setup-%:
 	@command -v "$(PYTHON)" >/dev/null || { echo "There is no program called $(PYTHON): install Python 3.11 or newer, or name yours, for example make lab PYTHON=python3.12." >&2; exit 1; }
 	@"$(PYTHON)" tools/bootstrap.py $* --quiet

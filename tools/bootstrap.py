@@ -1,7 +1,10 @@
 """Keep the course's environment, .venv, as pyproject.toml and constraints.txt ask for.
 
-    python tools/bootstrap.py lab      what a reader needs
-    python tools/bootstrap.py test     what a contributor needs, which includes it
+    python tools/bootstrap.py lab          what a reader needs
+    python tools/bootstrap.py present      what an instructor needs to show a lesson as slides, which includes it
+    python tools/bootstrap.py classroom    what a class needs on a JupyterHub, which includes it
+    python tools/bootstrap.py release      what building slides and site needs
+    python tools/bootstrap.py test         what a contributor needs, which includes all
 
 Make calls this script; where there is no make, call it yourself. It needs the standard library only.
 A failure is one sentence that says what to do, and a non-zero exit.
@@ -24,7 +27,10 @@ import sys
 
 MINIMUM = (3, 11)
 EXTRAS = {
-    "lab": ("lab", "test"),
+    "lab": ("lab", "present", "classroom", "test"),
+    "present": ("present", "test"),
+    "classroom": ("classroom", "test"),
+    "release": ("release", "test"),
     "test": ("test",),
 }  # an extra, and the extras whose installation provides it
 ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
@@ -352,7 +358,9 @@ def prepare(extra):
 def next_command(extra):
     """Return what to type next, for those who have no make."""
     python = os.path.relpath(venv_python(), ROOT)
-    if extra == "lab":
+    if extra == "release":
+        return python + " -m tools.release"
+    if extra != "test":
         return python + " -m jupyterlab --ServerApp.root_dir=. notebooks/00_start_here.ipynb"
     return python + " -m pytest"
 
@@ -362,7 +370,7 @@ def main(arguments):
     options = [argument for argument in arguments if argument == "--quiet"]
     extras = [argument for argument in arguments if argument != "--quiet"]
     if len(extras) != 1 or extras[0] not in EXTRAS:
-        print("Usage: python tools/bootstrap.py lab|test [--quiet]", file=sys.stderr)
+        print("Usage: python tools/bootstrap.py {0} [--quiet]".format("|".join(EXTRAS)), file=sys.stderr)
         return 2
     try:
         prepare(extras[0])

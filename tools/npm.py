@@ -1,0 +1,71 @@
+"""Packages of npm that pages of the course carry with them, in the versions and with the checksums named here.
+
+They are fetched once, with npm, into `build/npm`; nothing of them is executed by fetching.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+CACHE = Path(__file__).resolve().parent.parent / "build" / "npm"
+PACKAGES = {
+    "axe-core": (
+        "4.14.1",
+        "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+    ),
+    "mathjax": (
+        "3.2.2",
+        "Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw==",
+    ),
+    "reveal.js": (
+        "4.6.1",
+        "1CW0auaXNPmwmvQ7TwpszwVxMi2Xr5cTS3J3EBC/HHgbPF32Dn7aiu/LKWDOGjMbaDwKQiGmfqcoGQ74HUHCMw==",
+    ),
+}
+"""A package's name, with its version and the SHA-512 of its archive in base 64."""
+
+
+class NpmError(Exception):
+    """A package is not there and cannot be fetched; the message says why and what to do."""
+
+
+def package(name: str, cache: Path = CACHE) -> Path:
+    """Return the folder of a package, fetched by npm where `cache` does not hold it.
+
+    Raises
+    ------
+    NpmError : it is not there, and npm is missing, fails, or brings something else.
+    """
+    version, checksum = PACKAGES[name]
+    folder = cache / f"{name}-{version}"
+    if (folder / "package.json").is_file():
+        return folder
+    npm = shutil.which("npm")
+    if npm is None:
+        raise NpmError(
+            f"{name} {version} comes from npm, and there is no program called npm: install Node.js, or put npm's "
+            f"package {name} {version}, unpacked, into {folder}."
+        )
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=f".{name}-") as place:
+        command = [npm, "pack", f"{name}@{version}", "--silent", "--pack-destination", place]
+        result = subprocess.run(command, capture_output=True, text=True, cwd=place)
+        archive = Path(place) / f"{name}-{version}.tgz"
+        if result.returncode or not archive.is_file():
+            said = (result.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise NpmError(f"npm could not fetch {name} {version} (is there a network?): {said}")
+        digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode("ascii")
+        if digest != checksum:
+            raise NpmError(f"npm brought a {name} {version} with the checksum sha512-{digest}, not the known one.")
+        with tarfile.open(archive) as content:
+            # The checksum says what is in it; early Pythons 3.11 have no filters.
+            content.extractall(place, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        shutil.rmtree(folder, ignore_errors=True)
+        (Path(place) / "package").rename(folder)
+    return folder
