@@ -406,7 +406,7 @@ def test_failures_while_making_the_environment_are_one_line(checkout, failing, m
 @pytest.mark.parametrize("arguments", [[], ["everything"], ["lab", "test"], ["--quiet"]])
 def test_wrong_arguments_show_the_usage(bootstrap, capsys, arguments):
     assert bootstrap.main(arguments) == 2
-    assert "bootstrap.py lab|test" in capsys.readouterr().err
+    assert "bootstrap.py lab|present|classroom|release|test" in capsys.readouterr().err
 
 
 def test_very_old_interpreters_can_read_the_script():
