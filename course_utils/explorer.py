@@ -22,7 +22,7 @@ import threading
 import warnings
 import weakref
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -453,11 +453,7 @@ class Explorer:
         ExplorerError
             If the explorer is not on display and the new state cannot be drawn.
         """
-        known = {control.name: control for control in self.controls}
-        for name in parameters:
-            if name not in known:
-                raise ValueError(f"unknown parameter {name!r}; this explorer has {', '.join(known)}")
-        moved = {name: known[name].check(value) for name, value in parameters.items()}
+        moved = self._checked(parameters)
         with self._lock:
             self._values = {**self._values, **moved}
             if self._view is None:
@@ -491,6 +487,35 @@ class Explorer:
             If the default state cannot be drawn.
         """
         return self._default_picture()[0]
+
+    def snapshot(self, parameters: Mapping[str, Any], density: float = LIVE_DENSITY) -> tuple[np.ndarray, str]:
+        """Return the pixels and the sentence of any state, and leave the explorer and what it displays as they are.
+
+        Parameters
+        ----------
+        parameters : mapping of str to value
+            Values of controls, by name; a control that is not named has its default.
+        density : float
+            Picture pixels per CSS pixel. Letters and lines are drawn at this density, not scaled.
+
+        Returns
+        -------
+        pixels : array (height, width, 4) of uint8
+            Red, green, blue and opacity.
+        sentence : str
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a name is unknown, a value does not fit its control, or the density is not a positive number.
+        ExplorerError
+            If the state cannot be drawn.
+        """
+        density = check_scalar("density", density, positive=True)
+        values = {**self.defaults, **self._checked(parameters)}
+        with self._lock:
+            sentence = self._redraw(values, density)
+            return self._stage.pixels(), sentence
 
     def sweep(self, random: int = 5, seed: int = 0) -> list[tuple[dict[str, Any], str]]:
         """Draw the whole parameter box: default, middle, corners, each control's ends, random points.
@@ -572,11 +597,20 @@ class Explorer:
             png = self._stage.picture()
             return png, sentence
 
-    def _redraw(self, parameters: dict[str, Any]) -> str:
+    def _checked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values as their controls check them, or raise TypeError or ValueError."""
+        known = {control.name: control for control in self.controls}
+        for name in parameters:
+            if name not in known:
+                raise ValueError(f"unknown parameter {name!r}; this explorer has {', '.join(known)}")
+        return {name: known[name].check(value) for name, value in parameters.items()}
+
+    def _redraw(self, parameters: dict[str, Any], density: float = LIVE_DENSITY) -> str:
         """Draw a state and return its sentence, or raise ExplorerError."""
         try:
             if self._stage is None:
                 self._stage = _Stage(self._build, self._draw, self._size)
+            self._stage.set_density(density)
             return self._stage.redraw(parameters)
         except Exception as error:
             # Half-updated artists must not survive into the next frame.
@@ -630,6 +664,11 @@ class _Stage:
         self._moving: list[Artist] = []
         self._hidden: list[Artist] = []
 
+    def set_density(self, density: float) -> None:
+        if self.figure.dpi != CSS_DPI * density:
+            self.figure.set_dpi(CSS_DPI * density)
+            self.forget_background()
+
     def redraw(self, parameters: dict[str, Any]) -> str:
         sentence = self._draw(self.parts, **parameters)
         if not isinstance(sentence, str) or not sentence.strip():
@@ -678,8 +717,11 @@ class _Stage:
         if not self._laid_out:
             # The layout is found once, from all artists, then kept: finding it again would take most
             # of the time of a frame and would make the axes jump as labels change.
+            dpi = self.figure.dpi
+            self.set_density(LIVE_DENSITY)  # one layout for every density
             self.canvas.draw()
             self.figure.set_layout_engine("none")
+            self.figure.set_dpi(dpi)
             self._laid_out = True
         for artist in self._moving:
             artist.set_animated(False)

@@ -423,6 +423,156 @@ def test_drawing_the_stored_picture_does_not_disturb_the_next_quick_frame():
     assert explorer.frame() == before
 
 
+# --- Snapshots ---------------------------------------------------------------------------------------
+
+
+def half_drawn_at_an_end(parts, mean):
+    parts.axes.set_xlim(-4, 4 if mean != 2 else 40)
+    sentence = draw(parts, mean)
+    if mean == 2:
+        raise ValueError("too far")
+    return sentence
+
+
+def make_at(mean, **options):
+    explorer = make(**options)
+    explorer.set(mean=mean)
+    return explorer
+
+
+def pixels_of(frame):
+    return np.asarray(Image.open(io.BytesIO(frame)))
+
+
+def test_a_snapshot_is_what_a_moved_explorer_shows_and_says():
+    explorer = make()
+    for mean in (1, -2, 0.5):
+        pixels, sentence = explorer.snapshot({"mean": mean})
+        moved = make_at(mean)
+        assert pixels.dtype == np.uint8 and pixels.shape == (450, 1125, 4)
+        np.testing.assert_array_equal(pixels[..., :3], pixels_of(moved.frame()))
+        assert (pixels[..., 3] == 255).all()
+        assert sentence == moved.sentence
+
+
+def test_a_snapshot_does_not_move_the_explorer():
+    explorer = make_at(1)
+    before = explorer.frame()
+    explorer.snapshot({"mean": -2})
+    explorer.snapshot({"mean": -2}, density=0.8)
+    assert explorer.parameters == {"mean": 1}
+    assert explorer.sentence == "The curve peaks at 1 min."
+    assert explorer.frame() == before
+
+
+def test_controls_that_a_snapshot_does_not_name_have_their_defaults():
+    explorer = make(draw_three, controls=THREE)
+    explorer.set(mean=2, family="c", truth=False)
+    _, sentence = explorer.snapshot({"family": "a"})
+    assert sentence == "The curve peaks at 0 min. Family a, truth True."
+    _, sentence = explorer.snapshot({})
+    assert sentence == "The curve peaks at 0 min. Family b, truth True."
+
+
+def test_pixels_of_a_snapshot_are_its_own():
+    explorer = make()
+    first, _ = explorer.snapshot({"mean": -2})
+    kept = first.copy()
+    explorer.snapshot({"mean": 2})
+    np.testing.assert_array_equal(first, kept)
+
+
+@pytest.mark.parametrize(("density", "shape"), [(0.9, (324, 810, 4)), (1.0, (360, 900, 4)), (2.5, (900, 2250, 4))])
+def test_a_snapshot_is_drawn_anew_at_its_density(density, shape):
+    fresh, used = make(), make()
+    used.frame()
+    pixels, sentence = fresh.snapshot({"mean": 1}, density)
+    assert pixels.shape == shape
+    assert sentence == "The curve peaks at 1 min."
+    used.snapshot({"mean": -1}, density)
+    again, _ = used.snapshot({"mean": 1}, density)
+    np.testing.assert_array_equal(again, pixels)  # the same layout, whatever was drawn before
+    # Shrunk to that size, the explorer's own picture differs along edges alone.
+    own = Image.fromarray(pixels_of(make_at(1).frame())).resize((shape[1], shape[0]), Image.Resampling.BOX)
+    assert np.abs(np.asarray(own).astype(int) - pixels[..., :3]).mean() < 4
+
+
+def test_a_snapshot_that_fails_leaves_everything_as_it_was():
+    explorer, fresh = make_at(1, draw=half_drawn_at_an_end), make_at(1, draw=half_drawn_at_an_end)
+    before = fresh.frame()
+    for density in (module.LIVE_DENSITY, 0.8):
+        with pytest.raises(ExplorerError, match=r"'bell' cannot draw mean μ = 2 min: ValueError: too far"):
+            explorer.snapshot({"mean": 2}, density)
+        assert explorer.parameters == {"mean": 1}
+        assert explorer.frame() == before
+    np.testing.assert_array_equal(explorer.snapshot({"mean": -1})[0], fresh.snapshot({"mean": -1})[0])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "density", "error", "words"),
+    [
+        ({"scale": 1}, 1.0, ValueError, "unknown parameter 'scale'; this explorer has mean"),
+        ({"mean": 3}, 1.0, ValueError, "mean must be at most 2; got 3"),
+        ({"mean": "0"}, 1.0, TypeError, "mean must be a number"),
+        ({"mean": 0}, 0, ValueError, "density must be positive; got 0"),
+        ({"mean": 0}, float("nan"), ValueError, "density must be finite"),
+        ({"mean": 0}, "fine", TypeError, "density must be a number"),
+    ],
+)
+def test_a_snapshot_says_what_is_wrong(parameters, density, error, words):
+    calls = []
+
+    def counted(parts, mean):
+        calls.append(mean)
+        return draw(parts, mean)
+
+    with pytest.raises(error, match=words):
+        make(counted).snapshot(parameters, density)
+    assert calls == []
+
+
+def test_a_snapshot_does_not_disturb_what_is_on_display():
+    explorer = make(half_drawn_at_an_end)
+    explorer._repr_mimebundle_()
+    explorer.set(mean=1)
+    before = page()
+    (slider,) = widgets(ipywidgets.FloatSlider)
+    explorer.snapshot({"mean": -2}, density=0.8)
+    with pytest.raises(ExplorerError):
+        explorer.snapshot({"mean": 2}, density=0.8)
+    assert page() == before
+    assert slider.value == 1
+    slider.value = -1
+    fresh = make(half_drawn_at_an_end)
+    fresh._repr_mimebundle_()
+    fresh.set(mean=-1)
+    pictures = {widget.value for widget in widgets(ipywidgets.HTML) if "<img" in widget.value}
+    assert len(pictures) == 1  # both show the very same picture
+
+
+def test_snapshots_and_moves_on_two_threads_do_not_mix():
+    explorer = make()
+    explorer._repr_mimebundle_()
+    wanted = {(mean, density): make().snapshot({"mean": mean}, density)[0] for mean in (-2, 2) for density in (0.8, 1)}
+    wrong = []
+
+    def take():
+        for key in list(wanted) * 5:
+            pixels, _ = explorer.snapshot({"mean": key[0]}, key[1])
+            if not np.array_equal(pixels, wanted[key]):
+                wrong.append(key)
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    for mean in (1, -1, 0.5) * 5:
+        explorer.set(mean=mean)
+        assert page().caption == f"The curve peaks at {mean:g} min."
+    thread.join(timeout=60)
+    assert not thread.is_alive()
+    assert wrong == []
+    assert explorer.frame() == make_at(0.5).frame()
+
+
 # --- Sweep -------------------------------------------------------------------------------------------
 
 THREE = [
