@@ -21,7 +21,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test student wheelhouse indexes execute bench lint format constraints clean \
+.PHONY: help lab test student slides release wheelhouse indexes execute bench lint format constraints clean \
 	setup-lab setup-present setup-classroom setup-release setup-test
 
 help: ## List these commands
@@ -38,6 +38,12 @@ test: setup-test ## Prove that everything still holds: style, unit tests, notebo
 
 student: setup-lab ## Build the students' copy in dist/student, and the solutions in dist/solutions
 	$(PY) tools/student_copy.py
+
+slides: setup-release ## Build the slides of all lessons in dist/slides
+	$(PY) -m tools.slides --check
+
+release: setup-release ## Build students' copy, solutions, slides and site from what is committed, in dist/vae-course-VERSION
+	$(PY) -m tools.release
 
 wheelhouse: setup-test ## Collect all packages in dist/wheelhouse, for a class without network
 	$(PY) -m tools.wheelhouse

@@ -26,7 +26,7 @@ from nbconvert import SlidesExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from tools import frames, npm
+from tools import browser, frames, npm
 from tools.student_copy import move_into_place
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -257,8 +257,8 @@ def _index(decks: Sequence[Deck]) -> str:
 <title>Slides · Variational inference and variational autoencoders</title>
 <link rel="icon" href="assets/favicon.svg">
 <style>
-body {{ font: 20px/1.5 "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", Arial, sans-serif; color: #1a1a1a; background: #fff;
-  max-width: 44em; margin: 2em auto; padding: 0 1em; }}
+body {{ font: 20px/1.5 "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", Arial, sans-serif; color: #1a1a1a;
+  background: #fff; max-width: 44em; margin: 2em auto; padding: 0 1em; }}
 table {{ border-collapse: collapse; }}
 th, td {{ text-align: left; padding: 4px 24px 4px 0; border-bottom: 1px solid #999; }}
 a {{ color: #00558a; }}
@@ -267,8 +267,8 @@ a {{ color: #00558a; }}
 <body>
 <main>
 <h1>Slides</h1>
-<p>Space goes on, Shift and Space back, S opens the presenter's notes in a window, F fills the screen, O shows all slides.
-In an explorer the arrow keys move a slider; Escape leaves it.</p>
+<p>Space goes on, Shift and Space back, S opens the presenter's notes in a window, F fills the screen, O shows all
+slides. In an explorer the arrow keys move a slider; Escape leaves it.</p>
 <table>
 <thead><tr><th scope="col">Lesson</th><th scope="col">Slides</th><th scope="col">Minutes</th></tr></thead>
 <tbody>
@@ -281,6 +281,46 @@ In an explorer the arrow keys move a slider; Escape leaves it.</p>
 """
 
 
+# --- what does not fit ------------------------------------------------------------------------------------------------
+
+_MEASURE = """() => Reveal.getSlides().map((slide) => {
+  const {h, v} = Reveal.getIndices(slide);
+  Reveal.slide(h, v, 99);
+  const frame = slide.getBoundingClientRect(), scale = Reveal.getScale();
+  const ends = [...slide.querySelectorAll(".cell *")]
+    .filter((part) => !part.closest(".notes, mjx-assistive-mml, script"))
+    .map((part) => part.getBoundingClientRect()).filter((box) => box.width > 0);
+  return {
+    words: slide.innerText.trim().split("\\n")[0],
+    right: Math.max(...ends.map((box) => box.right - frame.left)) / scale,
+    bottom: Math.max(...ends.map((box) => box.bottom - frame.top)) / scale,
+  };
+})"""
+
+
+def oversized(folder: Path) -> list[str]:
+    """Open every deck of a folder in Chromium; return a line for each slide that is cut off.
+
+    Raises
+    ------
+    SlidesError : there is no browser, or a deck does not start.
+    """
+    found = []
+    try:
+        with browser.browser() as chromium:
+            page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+            for path in sorted(folder.glob("[0-9][0-9]_*.html")):
+                page.goto(path.as_uri())
+                page.wait_for_function("window.Reveal && Reveal.isReady()", timeout=120_000)
+                for number, slide in enumerate(page.evaluate(_MEASURE), start=1):
+                    if slide["right"] > WIDTH or slide["bottom"] > HEIGHT:
+                        size = f"{slide['right']:.0f} × {slide['bottom']:.0f}"
+                        found.append(f"{path.stem}, slide {number} ({slide['words'][:40]}): {size}")
+    except browser.BrowserError as error:
+        raise SlidesError(str(error)) from error
+    return found
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
@@ -289,9 +329,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.slides", description="Build the lessons' slides.")
     parser.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 03 (default: all)")
     parser.add_argument("--output", type=Path, default=ROOT / "dist" / "slides", metavar="FOLDER")
+    parser.add_argument("--check", action="store_true", help="fail where a slide is cut off; needs Chromium")
     options = parser.parse_args(arguments)
     try:
         decks = build(options.output, lessons=options.lessons)
+        cut = oversized(options.output) if options.check else []
     except SlidesError as error:
         print(error, file=sys.stderr)
         return 1
@@ -299,7 +341,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         size = (options.output / f"{deck.name}.html").stat().st_size / 1e6
         print(f"{deck.name:<32}{deck.slides:3} slides {deck.minutes:4} min {size:6.2f} MB")
     print(f"slides: {options.output.resolve() / 'index.html'}")
-    return 0
+    if cut:
+        print(f"larger than {WIDTH} × {HEIGHT}:", *cut, sep="\n", file=sys.stderr)
+    return int(bool(cut))
 
 
 if __name__ == "__main__":

@@ -490,8 +490,8 @@ beta_bernoulli_map = Exercise(
 
 def _posterior(data, scale, prior_mean, prior_scale):
     """Return mean and variance of the posterior of the mean."""
-    precision = 1 / prior_scale**2 + len(data) / scale**2
-    return (prior_mean / prior_scale**2 + np.sum(data) / scale**2) / precision, 1 / precision
+    variance = 1 / (1 / prior_scale**2 + len(data) / scale**2)
+    return variance * (prior_mean / prior_scale**2 + np.sum(data) / scale**2), variance
 
 
 def _predictive(data, scale, prior_mean, prior_scale):
@@ -515,9 +515,8 @@ def _predictive_torch(data, scale, prior_mean, prior_scale):
 
 
 def _one_observation(data, scale, prior_mean, prior_scale):
-    precision = 1 / prior_scale**2 + 1 / scale**2
-    mean = (prior_mean / prior_scale**2 + np.mean(data) / scale**2) / precision
-    return mean, np.sqrt(scale**2 + 1 / precision)
+    variance = 1 / (1 / prior_scale**2 + 1 / scale**2)
+    return variance * (prior_mean / prior_scale**2 + np.mean(data) / scale**2), np.sqrt(scale**2 + variance)
 
 
 def _mean_for_sum(data, scale, prior_mean, prior_scale):

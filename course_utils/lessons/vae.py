@@ -539,7 +539,10 @@ def tiny_elbo(weight: Tensor, x: Tensor) -> Tensor:
     return (-0.5 * (x.square() / variance + torch.log(2 * math.pi * variance))).mean()
 
 
-def _training_steps(weight, x, rate, *, clear=True, sign=-1.0, steps=3, total=False):
+_STEPS = 3
+
+
+def _training_steps(weight, x, rate, *, clear=True, sign=-1.0, steps=_STEPS, total=False):
     weight = weight.detach().clone().requires_grad_()
     optimizer = torch.optim.SGD([weight], lr=rate)
     for _ in range(steps):
@@ -552,16 +555,17 @@ def _training_steps(weight, x, rate, *, clear=True, sign=-1.0, steps=3, total=Fa
 
 
 def _by_hand(weight, x, rate):
-    for _ in range(3):
-        weight = weight.detach().clone().requires_grad_()
-        (gradient,) = torch.autograd.grad(tiny_elbo(weight, x), weight)
-        weight = weight + rate * gradient
-    return weight
+    w = weight.detach()
+    for _ in range(_STEPS):
+        w.requires_grad_()
+        (gradient,) = torch.autograd.grad(tiny_elbo(w, x), w)
+        w = w.detach() + rate * gradient
+    return w
 
 
 def _on_paper(weight, x, rate):
     w, x = float(weight), x.numpy()
-    for _ in range(3):
+    for _ in range(_STEPS):
         w += rate * np.mean(w * x**2 / (1 + w * w) ** 2 - w / (1 + w * w))
     return w
 

@@ -364,8 +364,8 @@ gaussian_entropy = Exercise(
 
 def _kl(mean_q, log_var_q, mean_p, log_var_p):
     ratio = np.exp(log_var_q - log_var_p)
-    shift = (mean_q - mean_p) ** 2 / np.exp(log_var_p)
-    return np.sum(ratio + shift - 1 - (log_var_q - log_var_p)) / 2
+    distance = (mean_q - mean_p) ** 2 / np.exp(log_var_p)
+    return np.sum(ratio + distance - 1 - (log_var_q - log_var_p)) / 2
 
 
 def _kl_torch(mean_q, log_var_q, mean_p, log_var_p):
@@ -661,8 +661,8 @@ elbo_estimate = Exercise(
 
 def _update_precision(data, mean, scale, prior_mean, prior_strength, prior_shape, prior_rate):
     squares = np.sum((data - mean) ** 2) + len(data) * scale**2
-    shift = (mean - prior_mean) ** 2 + scale**2
-    return prior_shape + (len(data) + 1) / 2, prior_rate + (squares + prior_strength * shift) / 2
+    offset = (mean - prior_mean) ** 2 + scale**2
+    return prior_shape + (len(data) + 1) / 2, prior_rate + (squares + prior_strength * offset) / 2
 
 
 def _update_precision_loop(data, mean, scale, prior_mean, prior_strength, prior_shape, prior_rate):

@@ -1,0 +1,68 @@
+"""Chromium, driven by playwright: where it is, and how it starts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+class BrowserError(Exception):
+    """There is no browser; the message says what to do."""
+
+
+def chromium() -> str:
+    """Return the path of Chromium: what the environment variable CHROMIUM names, or the first of NAMES on the path.
+
+    Raises
+    ------
+    BrowserError : there is none.
+    """
+    named = os.environ.get("CHROMIUM", "")
+    found = shutil.which(named) if named else next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        wanted = f"CHROMIUM names {named}, which is no program" if named else "There is no Chromium"
+        raise BrowserError(
+            f"{wanted}: install it (on Debian and Ubuntu `sudo apt install chromium`), or name its program in the "
+            "environment variable CHROMIUM."
+        )
+    return found
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Start Chromium without a window, and stop it in the end.
+
+    Raises
+    ------
+    BrowserError : there is none, or playwright is missing.
+    """
+    program = chromium()
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError as error:
+        raise BrowserError(
+            "The package playwright is missing: `python tools/bootstrap.py release` installs it."
+        ) from error
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        try:
+            yield started
+        finally:
+            started.close()
