@@ -1,4 +1,3 @@
-import ast
 from collections import Counter
 from pathlib import Path
 
@@ -23,31 +22,13 @@ def read(path):
     return nbformat.read(path, as_version=4)
 
 
-def solution_lines(notebook):
-    """Return the lines that only a solution should hold; what the starter shows anyway is left out."""
-    lines = set()
-    for _, cell in contracts.code_cells(notebook):
-        if "solution" not in contracts.tags(cell):
-            continue
-        tree = contracts.parse(cell)
-        shown = set()
-        for node in ast.walk(tree):
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
-                shown.update(range(node.lineno, node.end_lineno + 1))
-            elif isinstance(node, ast.FunctionDef) and node in tree.body:
-                shown.update(range(node.lineno, node.body[0].lineno))
-                if ast.get_docstring(node):
-                    shown.update(range(node.body[0].lineno, node.body[0].end_lineno + 1))
-        shown.update(range(tree.body[-1].lineno, tree.body[-1].end_lineno + 1))
-        numbered = enumerate(cell.source.splitlines(), start=1)
-        lines.update(line.strip() for number, line in numbered if number not in shown)
-    return {line for line in lines if len(line) >= 12}  # 'return x' says nothing
-
-
-def leaks(notebook, student):
-    """Return the lines of the solutions in `notebook` that stand anywhere in `student`."""
-    texts = [text for cell in student.cells for text in (cell.source, *contracts.text_outputs(cell))]
-    return sorted(line for line in solution_lines(notebook) if any(line in text for text in texts))
+def leaks(notebook, student, folder):
+    """Return the lines of the solutions in `notebook` that the search finds in `student`."""
+    for name, one in (("notebooks", notebook), ("student", student)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        nbformat.write(one, folder / name / "00_lesson.ipynb")
+    found = student_copy.leaks(folder / "student", folder / "notebooks")
+    return [line.removeprefix("00_lesson.ipynb: ") for line in found]
 
 
 def verdicts(notebook):
@@ -84,34 +65,34 @@ def run_student(built, monkeypatch):
 
 
 @every_lesson
-def test_the_copy_runs_with_nothing_attempted(name, built, run_student):
+def test_the_copy_runs_with_nothing_attempted_and_every_solution_passes_in_it(name, built, run_student):
     notebook = read(built[0] / "notebooks" / name)
+    attempts = len(notebook.cells)
     assert {cell.execution_count for _, cell in contracts.starters(notebook)} == {None}
-    run_student(notebook)
-    assert verdicts(notebook)
-    assert set(verdicts(notebook)) == {"○ Not attempted yet"}
-
-
-@every_lesson
-def test_the_copy_runs_with_every_solution_in_place(name, built, run_student):
-    notebook = read(built[0] / "notebooks" / name)
-    solutions = [
-        cell.source
+    # The solutions come last: until then nothing was attempted.
+    notebook.cells += [
+        new_code_cell(cell.source)
         for _, cell in contracts.code_cells(read(ROOT / "notebooks" / name))
         if "solution" in contracts.tags(cell)
     ]
-    for (_, cell), solution in zip(contracts.starters(notebook), solutions, strict=True):
-        cell.source = solution
     run_student(notebook)
-    assert set(verdicts(notebook)) == {"✓ Correct"}
+    assert verdicts(notebook)
+    assert set(verdicts(notebook)) == {"○ Not attempted yet"}
+    solved = notebook.cells[attempts : attempts + len(verdicts(notebook))]
+    assert {contracts.verdict(cell).split(":")[0] for cell in solved} == {"✓ Correct"}
 
 
 @every_lesson
-def test_no_line_of_a_solution_is_left(name, built):
+def test_no_line_of_a_solution_is_left(name, built, tmp_path):
     notebook, student = read(ROOT / "notebooks" / name), read(built[0] / "notebooks" / name)
-    assert solution_lines(notebook), "no line to look for: the search would find nothing whatever is left"
-    assert leaks(notebook, notebook) == sorted(solution_lines(notebook))
-    assert leaks(notebook, student) == []
+    lines = student_copy.solution_lines(notebook)
+    assert lines, "no line to look for: the search would find nothing whatever is left"
+    assert leaks(notebook, notebook, tmp_path) == sorted(lines)
+    assert leaks(notebook, student, tmp_path) == []
+
+
+def test_no_line_of_any_solution_stands_anywhere_in_the_copy(built):
+    assert student_copy.leaks(built[0], ROOT / "notebooks") == []
 
 
 @every_lesson
@@ -137,7 +118,7 @@ def test_the_solutions_are_complete(name, built):
     names = Counter(tag for cell in solutions.cells for tag in contracts.tags(cell))
     exercises = len(contracts.starters(notebook))
     assert (names["imports"], names["exercise"], names["solution"]) == (1, exercises, exercises)
-    assert solution_lines(solutions) == solution_lines(notebook)
+    assert student_copy.solution_lines(solutions) == student_copy.solution_lines(notebook)
 
 
 def test_the_copy_holds_what_a_student_needs_and_no_more(built):
@@ -232,16 +213,26 @@ def test_solutions_go_verdicts_are_cleared_and_nothing_stays_folded():
     assert notebook.cells[3].outputs
 
 
-def test_the_search_for_solutions_finds_them():
+def test_the_search_for_solutions_finds_them(tmp_path):
     notebook = small_notebook()
-    assert solution_lines(notebook) == {"answer = x + x  # the whole secret", "return answer"}
-    assert leaks(notebook, student_copy.student_notebook(notebook)) == []
+    assert student_copy.solution_lines(notebook) == {"answer = x + x  # the whole secret", "return answer"}
+    assert leaks(notebook, student_copy.student_notebook(notebook), tmp_path) == []
     careless = student_copy.student_notebook(notebook)
     careless.cells[0].source += "\nRemember that `return answer` ends it."
-    assert leaks(notebook, careless) == ["return answer"]
+    assert leaks(notebook, careless, tmp_path) == ["return answer"]
+    careful = student_copy.student_notebook(notebook)
+    careful.cells[0].source += "\nOne could also return answers."
+    assert leaks(notebook, careful, tmp_path) == []
     untagged = small_notebook()
     del untagged.cells[5].metadata["tags"]
-    assert len(leaks(notebook, student_copy.student_notebook(untagged))) == 2
+    assert len(leaks(notebook, student_copy.student_notebook(untagged), tmp_path)) == 2
+
+
+def test_a_copy_that_would_tell_a_solution_is_not_built(root, tmp_path):
+    (root / "course_utils" / "helper.py").write_text("def double(x):\n    answer = x + x  # the whole secret\n")
+    with pytest.raises(student_copy.StudentCopyError, match=r"course_utils/helper\.py: answer = x \+ x"):
+        student_copy.build(tmp_path / "out" / "student", root=root)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_the_solutions_notebook_holds_the_exercises_with_their_answers():

@@ -33,8 +33,6 @@ from tools import browser, npm, site, slides, student_copy
 
 ROOT = Path(__file__).resolve().parent.parent
 SUMS = "SHA256SUMS"
-LEAST = 12
-"""Lines of fewer characters, such as 'return x', belong to no solution in particular."""
 
 README = """\
 # Variational inference and variational autoencoders, version {version}
@@ -129,53 +127,6 @@ def require_tools() -> None:
 # --- the parts --------------------------------------------------------------------------------------------------------
 
 
-def solution_lines(notebook: NotebookNode) -> set[str]:
-    """Return the lines that only a solution holds: no signature, no docstring, no imports, no call of the check."""
-    lines: set[str] = set()
-    for cell in notebook.cells:
-        if cell.cell_type != "code" or "solution" not in cell.metadata.get("tags", []):
-            continue
-        tree = ast.parse(cell.source)
-        shown: set[int] = set(_span(tree.body[-1]))
-        for node in ast.walk(tree):
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
-                shown.update(_span(node))
-            elif isinstance(node, ast.FunctionDef) and node in tree.body:
-                shown.update(range(node.lineno, node.body[0].lineno))
-                if ast.get_docstring(node):
-                    shown.update(_span(node.body[0]))
-        numbered = enumerate(cell.source.splitlines(), start=1)
-        lines.update(line.strip() for number, line in numbered if number not in shown)
-    return {line for line in lines if len(line) >= LEAST}
-
-
-def _span(node: ast.stmt) -> range:
-    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
-
-
-def leaks(student: Path, notebooks: Path) -> list[str]:
-    """Return "file: line" for each line of a solution in `notebooks` that stands in a text file of `student`."""
-    secret: set[str] = set()
-    for path in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
-        secret |= solution_lines(nbformat.read(path, as_version=4))
-    found = []
-    for path in sorted(student.rglob("*")):
-        if not path.is_file():
-            continue
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            continue
-        if path.suffix == ".ipynb":
-            cells = nbformat.reads(text, as_version=4).cells
-            outputs = [output for cell in cells for output in cell.get("outputs", [])]
-            said = [output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in outputs]
-            text = "\n".join([*(cell.source for cell in cells), *said])
-        name = path.relative_to(student).as_posix()
-        found += [f"{name}: {line}" for line in sorted(secret & {line.strip() for line in text.splitlines()})]
-    return found
-
-
 def write_sums(folder: Path) -> None:
     """Write SHA256SUMS of all files of a folder, in the form that `sha256sum -c` reads."""
     rows = [
@@ -244,8 +195,6 @@ def _fill(staging: Path, root: Path, repository: str) -> None:
     try:
         with _Part("student and solutions", staging / "student", staging / "solutions"):
             student_copy.build(staging / "student", root=root)
-        if found := leaks(staging / "student", root / "notebooks"):
-            raise ReleaseError("these lines of solutions would be in the students' copy:\n" + "\n".join(found))
         with _Part("slides", staging / "slides"):
             slides.build(staging / "slides", root=root)
         if cut := slides.oversized(staging / "slides"):

@@ -10,6 +10,7 @@ Both folders appear complete or not at all, and replace only what an earlier run
 """
 
 import argparse
+import ast
 import copy
 import re
 import shutil
@@ -28,6 +29,7 @@ MARKER = ".built-by-student-copy"
 FOLDERS = ("course_utils", "data")
 FILES = ("CITATION.cff", "LICENSE*", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
 TOOLS = ("tools/bootstrap.py", "tools/jupyter_server_config.py")  # `make lab` starts with them
+LEAST = 12  # shorter lines, such as 'return x', belong to no solution in particular
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "cache", ".*")
 README = """\
 # {title}
@@ -83,13 +85,65 @@ def _title(notebook: NotebookNode) -> str:
     return found[1].strip() if found else "a lesson"
 
 
+def solution_lines(notebook: NotebookNode) -> set[str]:
+    """Return the lines that only a solution holds: no signature, no docstring, no imports, no call of the check."""
+    lines: set[str] = set()
+    for cell in notebook.cells:
+        if cell.cell_type != "code" or "solution" not in cell.metadata.get("tags", []):
+            continue
+        tree = ast.parse(cell.source)
+        shown: set[int] = set(_span(tree.body[-1]))
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                shown.update(_span(node))
+            elif isinstance(node, ast.FunctionDef) and node in tree.body:
+                shown.update(range(node.lineno, node.body[0].lineno))
+                if ast.get_docstring(node):
+                    shown.update(_span(node.body[0]))
+        numbered = enumerate(cell.source.splitlines(), start=1)
+        lines.update(line.strip() for number, line in numbered if number not in shown)
+    return {line for line in lines if len(line) >= LEAST}
+
+
+def _span(node: ast.stmt) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
+
+
+def leaks(student: Path, notebooks: Path) -> list[str]:
+    """Return "file: line" for each line of a solution in `notebooks` that stands in a text file of `student`."""
+    secret: set[str] = set()
+    for path in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
+        secret |= solution_lines(nbformat.read(path, as_version=4))
+    found = []
+    for path in sorted(student.rglob("*")):
+        if not path.is_file():
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        if path.suffix == ".ipynb":
+            cells = nbformat.reads(text, as_version=4).cells
+            outputs = [output for cell in cells for output in cell.get("outputs", [])]
+            said = [output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in outputs]
+            text = "\n".join([*(cell.source for cell in cells), *said])
+        name = path.relative_to(student).as_posix()
+        found += [f"{name}: {line}" for line in sorted(secret) if _stands_in(line, text)]
+    return found
+
+
+def _stands_in(line: str, text: str) -> bool:
+    return line in text and re.search(rf"(?<!\w){re.escape(line)}(?![\w.(\[])", text) is not None
+
+
 def build(destination: Path, *, root: Path = ROOT) -> tuple[Path, Path]:
     """Build both folders from the course at `root`; returns where the copy and the solutions are.
 
     Raises
     ------
     StudentCopyError
-        A part of the course is missing, or one of the folders exists and is not an earlier copy.
+        A part of the course is missing, a line of a solution would be in the students' copy, or one of the folders
+        exists and is not an earlier copy.
     """
     destination = destination.resolve()
     solutions = destination.with_name("solutions")
@@ -155,6 +209,8 @@ def _fill(student: Path, solutions: Path, root: Path) -> None:
         titles.append(f"   - [{_title(notebook)}](notebooks/{lesson.name})")
         _write(student_notebook(notebook), student / "notebooks" / lesson.name)
         _write(solutions_notebook(notebook), solutions / lesson.name)
+    if found := leaks(student, root / "notebooks"):
+        raise StudentCopyError("these lines of solutions would be in the students' copy:\n" + "\n".join(found))
     name = "Variational inference and variational autoencoders"
     text = README.format(title=name, lessons="\n".join(titles))
     (student / "README.md").write_text(text, encoding="utf-8")

@@ -662,8 +662,8 @@ straight_through = Exercise(
         ),
     ],
     hints=(
-        "Start with `logits = logits.clone().requires_grad_()`, and make the soft draw and the one-hot vector of its "
-        "largest entry.",
+        "Start with a copy of the logits that asks for a gradient (`clone`, `requires_grad_`). Make the soft draw and "
+        "the one-hot vector of its largest entry.",
         "z = hard + (soft − soft.detach()) has the value of the first and the gradient of the second.",
         "`(gradient,) = torch.autograd.grad((weights * z).sum(), logits)`; return z and gradient.",
     ),

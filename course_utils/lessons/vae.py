@@ -621,7 +621,8 @@ training_steps = Exercise(
     ],
     hints=(
         "Four lines for each step: clear the gradient, compute the loss, go backward, step.",
-        "Begin with `weight = weight.clone().requires_grad_()` and `torch.optim.SGD([weight], lr=rate)`.",
+        "Begin with a copy of the weight that asks for a gradient (`clone`, `requires_grad_`), and give it to "
+        "`torch.optim.SGD([weight], lr=rate)`.",
         "The loss is `-lesson.tiny_elbo(weight, x)`; return `weight.detach()`.",
     ),
     praise="These four lines are in every training loop of this course.",
