@@ -1,8 +1,8 @@
 """Build the slides: ``python -m tools.slides [LESSON ...] [--output FOLDER]`` (default: all, in dist/slides).
 
 Each lesson becomes one deck of reveal.js, cut from the stored notebook by its slideshow metadata; nothing is executed.
-Cells of type `skip` and solutions are left out, a cell with a picture shows the picture alone, explorers answer to
-their sliders, and the presenter's notes of a section stand behind each of its slides (key S). Everything that a deck
+Cells of type `skip` and solutions are left out, a cell of claims or with a picture shows what came out alone,
+explorers answer to their sliders, and the presenter's notes of a section stand behind each of its slides (key S). Everything that a deck
 loads lies beside it in `assets`, with its licences: the folder works from a stick, without network.
 
 ``--check`` opens the decks in Chromium and fails where a slide is larger than its 1280 × 720.
@@ -11,6 +11,7 @@ loads lies beside it in `assets`, with its licences: the folder works from a sti
 from __future__ import annotations
 
 import argparse
+import ast
 import copy
 import html
 import re
@@ -67,6 +68,17 @@ def kind(cell: NotebookNode) -> str:
 def has_picture(cell: NotebookNode) -> bool:
     """Whether a cell has stored a picture or an explorer."""
     return any("<img" in output.get("data", {}).get("text/html", "") for output in cell.get("outputs", []))
+
+
+def speaks_for_itself(cell: NotebookNode) -> bool:
+    """Whether a deck shows a cell's output alone: a picture, or what nothing but claims and prints have said."""
+    if has_picture(cell):
+        return True
+    if not cell.get("outputs") or "exercise" in cell.metadata.get("tags", []):
+        return False
+    calls = [node.value for node in ast.parse(cell.source).body if isinstance(node, ast.Expr)]
+    names = [call.func.id for call in calls if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)]
+    return len(names) == len(ast.parse(cell.source).body) and set(names) <= {"claim", "print", "show"}
 
 
 def slides_of(notebook: NotebookNode) -> list[list[NotebookNode]]:
@@ -131,7 +143,7 @@ def _shown(cell: NotebookNode, fragment: str | None) -> NotebookNode:
     if cell.cell_type == "markdown":
         cell.source = re.sub(r"\]\((\d\d_\w+)\.ipynb(#[^)]*)?\)", r"](\1.html)", cell.source)
         return cell
-    if has_picture(cell):
+    if speaks_for_itself(cell):
         cell.metadata["transient"] = {"remove_source": True}
     if fragment is not None:
         cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": fragment})]

@@ -1,5 +1,5 @@
 /* Starts a deck: mathematics and pictures are measured while all slides are laid out, then the slides begin. */
-const WIDTH = 1280, HEIGHT = 720, SMALLEST = 0.6;
+const WIDTH = 1280, HEIGHT = 720, SMALLEST = 0.6, LARGEST = 1.6;
 
 document.documentElement.classList.add("laid-out");
 
@@ -19,21 +19,23 @@ function start() {
   document.documentElement.classList.remove("laid-out");
   Reveal.initialize({
     width: WIDTH, height: HEIGHT, margin: 0, center: false, minScale: 0.1, maxScale: 4,
-    hash: true, slideNumber: "c/t", transition: "none", plugins: [RevealNotes],
+    hash: true, slideNumber: "c/t", transition: "none", navigationMode: "linear", controlsLayout: "edges",
+    plugins: [RevealNotes],
     // A key that moves a slider must not turn the page.
     keyboardCondition: () => !document.activeElement.closest(".course-frames"),
   });
 }
 
-// Where a slide is too high, its highest picture becomes smaller, within reason.
+// The highest picture of a slide takes the room that the slide has for it, within reason.
 function fit(slide) {
-  const excess = slide.offsetHeight - HEIGHT;
-  const pictures = [...slide.querySelectorAll(".course-frames-picture, .picture > img, .picture p > img, .text img")];
+  const pictures = [...slide.querySelectorAll(".course-frames-picture, .picture img, .text img")]
+    .filter((picture) => !picture.parentElement.closest(".course-frames-picture"));
   const picture = pictures.sort((a, b) => b.offsetHeight - a.offsetHeight)[0];
-  if (excess <= 0 || !picture) return;
-  const part = Math.max(SMALLEST, 1 - (excess + 2) / picture.offsetHeight);
-  picture.style.width = `${Math.floor(picture.offsetWidth * part)}px`;
-  picture.style.minHeight = "0";
+  if (!picture) return;
+  const { offsetWidth: width, offsetHeight: height } = picture;
+  const room = (height + HEIGHT - slide.offsetHeight - 2) / height;
+  const part = Math.min(Math.max(room, SMALLEST), LARGEST, picture.closest(".cell").clientWidth / width);
+  picture.style.width = `${Math.floor(width * part)}px`;
 }
 
 // Escape leaves an explorer, so that the keys turn pages again.
