@@ -9,6 +9,7 @@ import base64
 import hashlib
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from pathlib import Path
@@ -69,3 +70,18 @@ def package(name: str, cache: Path = CACHE) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         (Path(place) / "package").rename(folder)
     return folder
+
+
+def main() -> int:
+    """Fetch all packages; returns 0, or 1 if one cannot be had."""
+    try:
+        for name in PACKAGES:
+            package(name)
+    except NpmError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
