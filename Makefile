@@ -21,7 +21,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test student slides release wheelhouse indexes execute bench lint format constraints clean \
+.PHONY: help lab test student site slides release hub wheelhouse indexes execute present bench lint format constraints clean \
 	setup-lab setup-present setup-classroom setup-release setup-test
 
 help: ## List these commands
@@ -39,11 +39,17 @@ test: setup-test ## Prove that everything still holds: style, unit tests, notebo
 student: setup-lab ## Build the students' copy in dist/student, and the solutions in dist/solutions
 	$(PY) tools/student_copy.py
 
+site: setup-release ## Build the site in dist/site
+	$(PY) -m tools.site
+
 slides: setup-release ## Build the slides of all lessons in dist/slides
 	$(PY) -m tools.slides --check
 
 release: setup-release ## Build students' copy, solutions, slides and site from what is committed, in dist/vae-course-VERSION
 	$(PY) -m tools.release
+
+hub: setup-classroom ## Try out a class on JupyterHub on this machine
+	$(PY) -m tools.hub
 
 wheelhouse: setup-test ## Collect all packages in dist/wheelhouse, for a class without network
 	$(PY) -m tools.wheelhouse
@@ -53,6 +59,9 @@ indexes: setup-lab ## Write docs/claims.md and docs/glossary.md from the noteboo
 
 execute: setup-lab ## Run notebooks and store their outputs; NB=notebooks/01_estimation.ipynb runs one
 	$(PY) tools/execute.py $(NB)
+
+present: setup-present ## Present one lesson as slides in JupyterLab, LESSON=03
+	$(PY) -m tools.present $(LESSON)
 
 bench: setup-lab ## Run one benchmark, BENCH=name; without a name, list them
 	$(PY) -m benchmarks $(BENCH)
@@ -69,8 +78,9 @@ constraints: ## Pin in constraints.txt what is installed in .venv (CONTRIBUTING.
 	{ sed -n '/^#/p' constraints.txt; $(PY) -m pip freeze --all --exclude-editable --exclude pip | sed 's/+.*//' | LC_ALL=C sort -f; } > constraints.new
 	mv constraints.new constraints.txt
 
-clean: ## Remove what the commands above made, but for the environment and downloaded data
-	rm -rf build dist .hypothesis .pytest_cache .ruff_cache *.egg-info
+clean: ## Remove what the commands above made, but for the environment, downloaded data and the work of a class in build/hub
+	find build -mindepth 1 -maxdepth 1 ! -name hub -exec rm -rf {} + 2>/dev/null || true
+	rm -rf dist .hypothesis .pytest_cache .ruff_cache *.egg-info
 	find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} +
 
 setup-lab setup-present setup-classroom setup-release setup-test: setup-%:

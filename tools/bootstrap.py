@@ -358,8 +358,8 @@ def prepare(extra):
 def next_command(extra):
     """Return what to type next, for those who have no make."""
     python = os.path.relpath(venv_python(), ROOT)
-    if extra == "release":
-        return python + " -m tools.release"
+    if extra in ("release", "classroom"):
+        return python + " -m tools." + {"release": "release", "classroom": "hub"}[extra]
     if extra != "test":
         return python + " -m jupyterlab --ServerApp.root_dir=. notebooks/00_start_here.ipynb"
     return python + " -m pytest"
