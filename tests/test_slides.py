@@ -175,7 +175,8 @@ def course(tmp_path, monkeypatch, lesson):
     (packages / "es5" / "tex-mml-chtml.js").write_text("mathematics")
     monkeypatch.setattr(slides, "MATHJAX_PARTS", ("tex-mml-chtml.js",))
     monkeypatch.setattr(slides.npm, "package", lambda name: packages)
-    monkeypatch.setattr(slides.frames, "for_notebook", lambda path: {5: "<figure>moving</figure>"})
+    fragments = {5: "<figure>moving</figure>"}
+    monkeypatch.setattr(slides.frames, "all_fragments", lambda paths: dict.fromkeys(paths, fragments))
     return tmp_path
 
 

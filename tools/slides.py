@@ -2,8 +2,9 @@
 
 Each lesson becomes one deck of reveal.js, cut from the stored notebook by its slideshow metadata; nothing is executed.
 Cells of type `skip` and solutions are left out, a cell of claims or with a picture shows what came out alone,
-explorers answer to their sliders, and the presenter's notes of a section stand behind each of its slides (key S). Everything that a deck
-loads lies beside it in `assets`, with its licences: the folder works from a stick, without network.
+explorers answer to their sliders, and the presenter's notes of a section stand behind each of its slides (key S).
+Everything that a deck loads lies beside it in `assets`, with its licences: the folder works from a stick, without
+network.
 
 ``--check`` opens the decks in Chromium and fails where a slide is larger than its 1280 × 720.
 """
@@ -183,14 +184,15 @@ def build(output: Path, *, root: Path = ROOT, lessons: Sequence[str] = ()) -> li
     paths = _paths(root, lessons)
     try:
         packages = npm.package("reveal.js"), npm.package("mathjax")
-    except npm.NpmError as error:
+        fragments = frames.all_fragments(paths)
+    except (npm.NpmError, frames.FramesError) as error:
         raise SlidesError(str(error)) from error
     output.parent.mkdir(parents=True, exist_ok=True)
     # Built beside its place, on the same disk, so that a rename finishes it.
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".slides-") as name:
         staging = Path(name) / "slides"
         _write_assets(staging / "assets", *packages)
-        decks = [_write_deck(path, staging) for path in paths]
+        decks = [_write_deck(path, staging, fragments[path]) for path in paths]
         (staging / "index.html").write_text(_index(decks), encoding="utf-8")
         (staging / MARKER).write_text("Built by tools/slides.py, which may replace this folder.\n")
         move_into_place(staging, output, Path(name) / "earlier")
@@ -218,16 +220,16 @@ def _require_replaceable(output: Path) -> None:
     )
 
 
-def _write_deck(path: Path, folder: Path) -> Deck:
+def _write_deck(path: Path, folder: Path, fragments: Mapping[int, str]) -> Deck:
     notebook = nbformat.read(path, as_version=4)
     try:
         count = len(slides_of(notebook))
         if count > MOST:
             raise SlidesError(f"{count} slides are more than {MOST}: set some of its cells to skip")
         deck = Deck(path.stem, _title(notebook), count, minutes_of(notebook))
-        shown = deck_notebook(notebook, frames.for_notebook(path))
+        shown = deck_notebook(notebook, fragments)
         page = deck_html(shown, deck.title, path.parent)
-    except (SlidesError, frames.FramesError) as error:
+    except SlidesError as error:
         raise SlidesError(f"{path.name}: {error}") from error
     (folder / f"{path.stem}.html").write_text(page, encoding="utf-8")
     return deck
