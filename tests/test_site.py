@@ -1,12 +1,12 @@
 """The course's site: its pages are made of the notebooks, complete, offline, and appear whole or not at all."""
 
 import base64
-import hashlib
 import importlib.util
-import io
+import re
 import shutil
+import signal
+import subprocess
 import sys
-import tarfile
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
@@ -15,7 +15,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools import site
+from tools import frames, npm, site
 
 ROOT = Path(__file__).resolve().parent.parent
 PNG = base64.b64encode(b"\x89PNG a picture").decode("ascii")
@@ -134,12 +134,13 @@ def test_embedded_pictures_become_files_each_once():
     }
 
 
-def test_explorers_are_none_while_their_module_is_missing(monkeypatch):
-    def missing(name):
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+def test_an_explorer_that_cannot_be_drawn_is_no_site(monkeypatch):
+    def fail(lessons):
+        raise frames.FramesError("01_try.ipynb, cell 4: explorer 'landscape' cannot draw")
 
-    monkeypatch.setattr(site.importlib, "import_module", missing)
-    assert site.explorers(ROOT / "notebooks" / "00_start_here.ipynb") == {}
+    monkeypatch.setattr(site.frames, "all_fragments", fail)
+    with pytest.raises(site.SiteError, match="cell 4: explorer 'landscape' cannot draw"):
+        site.explorers([ROOT / "notebooks" / "00_start_here.ipynb"])
 
 
 # --- links
@@ -151,7 +152,15 @@ markdown = pytest.mark.skipif(
 
 @pytest.fixture
 def linked(tmp_path):
-    for name in ("notebooks/02_b.ipynb", "data/README.md", "constraints.txt", "docs/claims.md", "plain/file.py"):
+    names = (
+        "README.md",
+        "notebooks/02_b.ipynb",
+        "data/README.md",
+        "constraints.txt",
+        "docs/claims.md",
+        "plain/file.py",
+    )
+    for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     return tmp_path
@@ -165,6 +174,9 @@ def linked(tmp_path):
         ("docs/claims.md", "[b](../notebooks/02_b.ipynb)", "[b](../notebooks/02_b.ipynb)", ["notebooks/02_b.ipynb"]),
         ("README.md", "[pins](constraints.txt)", "[pins](constraints.txt)", ["constraints.txt"]),
         ("README.md", "[the data](data)", "[the data](data/README.md)", ["data/README.md"]),
+        ("docs/claims.md", "[data](../data#origin)", "[data](../data/README.md#origin)", ["data/README.md"]),
+        ("docs/claims.md", "[start](../README.md)", "[start](../index.md)", ["README.md"]),
+        ("docs/claims.md", "[start](../README.md#begin)", "[start](../index.md#begin)", ["README.md"]),
         ("docs/claims.md", "see [the code](../plain/).", "see the code.", []),
         ("README.md", "[paper](https://arxiv.org/abs/1312.6114)", "[paper](https://arxiv.org/abs/1312.6114)", []),
         ("README.md", "[below](#below)", "[below](#below)", []),
@@ -208,60 +220,13 @@ def test_a_launch_link_needs_an_address(repository):
 # --- mathematics
 
 
-def fake_npm(folder, monkeypatch, content, status=0):
-    """Put a program npm first on the path that writes these bytes as the archive it was asked for."""
-    folder.mkdir()
-    (folder / "archive").write_bytes(content)
-    npm = folder / "npm"
-    npm.write_text(
-        f"#!{sys.executable}\nimport shutil, sys\n"
-        f"if {status}: sys.exit('npm error: no such host')\n"
-        f"shutil.copy({str(folder / 'archive')!r}, sys.argv[-1] + '/mathjax-{site.MATHJAX}.tgz')\n"
-    )
-    npm.chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder), prepend=":")
+def test_why_mathjax_is_missing_is_said(monkeypatch):
+    def fail(name):
+        raise npm.NpmError(f"npm could not fetch {name}")
 
-
-def archive(text="MathJax"):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name in ("LICENSE", "es5/tex-mml-chtml.js", "es5/ui/menu.js"):
-            entry = tarfile.TarInfo(f"package/{name}")
-            entry.size = len(text)
-            tar.addfile(entry, io.BytesIO(text.encode()))
-    return buffer.getvalue()
-
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for npm is a POSIX program")
-
-
-def test_without_npm_one_sentence_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.setattr(site.shutil, "which", lambda name: None)
-    with pytest.raises(site.SiteError, match=r"no program called npm: install Node\.js, or put the package") as caught:
-        site.mathjax(tmp_path)
-    assert "\n" not in str(caught.value)
-    assert not any(tmp_path.iterdir())
-
-
-@posix
-def test_mathjax_is_fetched_once(monkeypatch, tmp_path):
-    content = archive()
-    monkeypatch.setattr(site, "MATHJAX_SHA512", base64.b64encode(hashlib.sha512(content).digest()).decode())
-    fake_npm(tmp_path / "bin", monkeypatch, content)
-    package = site.mathjax(tmp_path / "cache")
-    assert (package / "LICENSE").is_file()
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == [package.name]
-    monkeypatch.setattr(site.shutil, "which", lambda name: None)
-    assert site.mathjax(tmp_path / "cache") == package
-
-
-@posix
-@pytest.mark.parametrize(("status", "words"), [(0, "not the known one"), (1, "no such host")])
-def test_what_npm_brings_is_checked_and_what_it_says_is_passed_on(monkeypatch, tmp_path, status, words):
-    fake_npm(tmp_path / "bin", monkeypatch, archive("something else"), status)
-    with pytest.raises(site.SiteError, match=words):
-        site.mathjax(tmp_path / "cache")
-    assert not any((tmp_path / "cache").iterdir())
+    monkeypatch.setattr(site.npm, "package", fail)
+    with pytest.raises(site.SiteError, match=r"with MathJax\. npm could not fetch mathjax"):
+        site.mathjax()
 
 
 # --- requests
@@ -299,14 +264,17 @@ def test_addresses_that_a_browser_would_load(tmp_path, name, text, found):
 @pytest.fixture
 def course(monkeypatch, tmp_path):
     """A course of two lessons, with all that the site is made from; their explorer is no real one."""
-    monkeypatch.setattr(site, "explorers", lambda path: {})
-    root = tmp_path / "course"
+    monkeypatch.setattr(site, "explorers", lambda lessons: {lesson: {4: FRAGMENT} for lesson in lessons})
+    return write_course(tmp_path / "course")
+
+
+def write_course(root):
     texts = {
         "README.md": "# A course\n\n![A line.](notebooks/images/line.png)\n\n## Lessons\n\n"
         "| | lesson |\n|---|---|\n| 01 | [Try](notebooks/01_try.ipynb) |\n\n"
         "See [how to help](CONTRIBUTING.md), [the pins](constraints.txt) and [the claims](docs/claims.md).\n\n"
         "<details>\n<summary>More</summary>\n\nWords.\n\n</details>\n",
-        "CONTRIBUTING.md": "# Contributing\n\nSee the [changes](CHANGELOG.md).\n",
+        "CONTRIBUTING.md": "# Contributing\n\nSee the [changes](CHANGELOG.md), and [begin](README.md).\n",
         "CHANGELOG.md": "# Changelog\n",
         "docs/claims.md": "# All claims\n\n## [01 · Try](../notebooks/01_try.ipynb)\n",
         "docs/glossary.md": "# Glossary\n\n## square\n\n> The square is $x^2$.\n",
@@ -331,9 +299,11 @@ def course(monkeypatch, tmp_path):
 
 @pytest.fixture
 def without_sphinx(monkeypatch, tmp_path):
-    """Stand-ins for what takes long: MathJax is three files, and Sphinx writes one page for each lesson."""
-    with tarfile.open(fileobj=io.BytesIO(archive())) as tar:
-        tar.extractall(tmp_path / "npm")
+    """Stand-ins for what takes long: MathJax is two files, and Sphinx writes one page for each lesson."""
+    mathjax = tmp_path / "mathjax"
+    (mathjax / "es5").mkdir(parents=True)
+    for name in ("LICENSE", "es5/tex-mml-chtml.js"):
+        (mathjax / name).write_text("MathJax")
 
     def run_sphinx(source, built, doctrees, repository):
         shutil.copytree(source / "extra", built)
@@ -341,8 +311,8 @@ def without_sphinx(monkeypatch, tmp_path):
             (built / "notebooks" / f"{path.stem}.html").write_text("<p>page</p>")
 
     monkeypatch.setattr(site, "MODULES", {})
-    monkeypatch.setattr(site, "mathjax", lambda cache: tmp_path / "npm" / "package")
-    monkeypatch.setattr(site, "MATHJAX_PARTS", ("tex-mml-chtml.js", "ui"))
+    monkeypatch.setattr(site, "mathjax", lambda: mathjax)
+    monkeypatch.setattr(site, "MATHJAX_PARTS", ("tex-mml-chtml.js",))
     monkeypatch.setattr(site, "_run_sphinx", run_sphinx)
     return monkeypatch
 
@@ -429,6 +399,56 @@ def test_a_page_that_would_load_something_from_outside_is_no_site(course, tmp_pa
     assert not (tmp_path / "site").exists()
 
 
+@markdown
+def test_a_page_over_its_budget_is_no_site(course, tmp_path, without_sphinx):
+    without_sphinx.setattr(frames, "PAGE_BUDGET", 1000)
+    picture = b"a picture"
+
+    def run_sphinx(source, built, doctrees, repository):
+        shutil.copytree(source / "extra", built)
+        (built / "notebooks/figures/a.png").write_bytes(picture)
+        for path in (source / "notebooks").glob("*.ipynb"):
+            (built / "notebooks" / f"{path.stem}.html").write_text('<img alt="A." src="figures/a.png">'.ljust(991))
+
+    without_sphinx.setattr(site, "_run_sphinx", run_sphinx)
+    assert set(site.build(tmp_path / "site", root=course).values()) == {1000}
+    picture += b"!"
+    with pytest.raises(site.SiteError, match=r"page of 01_try\.ipynb has 0\.00 MB .* raise REST"):
+        site.build(tmp_path / "site", root=course)
+    assert [path.name for path in tmp_path.glob("*site*")] == ["site"]
+
+
+STOPPED = """
+import sys, time
+from pathlib import Path
+from tools import frames, site
+def wait(*_):
+    print("building", flush=True)
+    time.sleep(300)
+site.explorers, site.mathjax, site._copy_mathjax, site._run_sphinx = lambda _: {}, lambda: None, lambda *_: None, wait
+frames.end_on_sigterm()
+site.ROOT = site.build.__kwdefaults__["root"] = Path(sys.argv[1])
+site.MODULES = {}
+sys.exit(site.main(["--output", sys.argv[2]]))
+"""
+
+
+@markdown
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
+def test_a_build_stopped_by_sigterm_leaves_nothing(tmp_path):
+    course, output = write_course(tmp_path / "course"), tmp_path / "dist" / "site"
+    command = [sys.executable, "-c", STOPPED, str(course), str(output)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "building\n"
+            assert [path.name[:6] for path in output.parent.iterdir()] == [".site-"]
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=60) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
+    assert list(output.parent.iterdir()) == []
+
+
 def test_a_folder_of_someone_else_is_left_alone(course, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()
@@ -441,13 +461,15 @@ def test_a_folder_of_someone_else_is_left_alone(course, tmp_path):
 def test_the_command_says_what_is_not_installed(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(site, "MODULES", {"no_such_module_of_sphinx": "Sphinx"})
     assert site.main(["--output", str(tmp_path / "site")]) == 1
-    assert "Sphinx not installed; to mend it: python -m pip install" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Sphinx not installed; to mend it, run make site" in said
+    assert "python tools/bootstrap.py release" in said
 
 
 # --- with Sphinx
 
 WANTED = {module: importlib.util.find_spec(module) for module in site.MODULES}
-MATHJAX = ROOT / "build" / "npm" / f"mathjax-{site.MATHJAX}" / "es5" / "tex-mml-chtml.js"
+MATHJAX = npm.CACHE / f"mathjax-{npm.PACKAGES['mathjax'][0]}" / "es5" / "tex-mml-chtml.js"
 
 
 class Elements(HTMLParser):
@@ -466,12 +488,6 @@ class Elements(HTMLParser):
 @pytest.mark.skipif(not all(WANTED.values()), reason="Sphinx, myst-nb or sphinx-book-theme is not installed")
 @pytest.mark.skipif(not MATHJAX.is_file(), reason="MathJax has not been fetched: build the site once")
 class TestBuilt:
-    @pytest.fixture(autouse=True)
-    def quick(self, course, monkeypatch):
-        (course / "build").mkdir()
-        (course / "build" / "npm").symlink_to(ROOT / "build" / "npm", target_is_directory=True)
-        monkeypatch.setattr(site, "explorers", lambda path: {4: FRAGMENT})
-
     def test_two_lessons_are_built_without_a_warning(self, course, tmp_path):
         output = tmp_path / "site"
         site.build(output, root=course)
@@ -489,13 +505,18 @@ class TestBuilt:
         assert all(attributes.get("alt") for tag, attributes in page.found if tag == "img")
         assert (output / "_static/mathjax/LICENSE").is_file()
         assert (output / "search.html").is_file()
+        summaries = [attributes for tag, attributes in page.found if tag == "summary" and "aria-label" in attributes]
+        assert len(summaries) == 1  # the guide's chapters; a solution's summary has words
+        assert not re.search(r"<summary>\s*<span[^>]*>\s*<i", text)
+        assert not any("search-button-field" in a.get("class", "") and "aria-label" in a for _, a in page.found)
         assert "mybinder" not in text
         words = (output / "searchindex.js").read_text(encoding="utf-8")
         assert "promis" in words
 
-    def test_a_warning_is_an_error_that_names_the_page(self, course, tmp_path):
-        with (course / "docs" / "glossary.md").open("a", encoding="utf-8") as file:
-            file.write("\n```{nosuchdirective}\n```\n")
-        with pytest.raises(site.SiteError, match=r"docs/glossary\.md.*nosuchdirective"):
-            site.build(tmp_path / "site", root=course)
-        assert not (tmp_path / "site").exists()
+    def test_a_warning_is_an_error_that_names_the_page(self, tmp_path):
+        source = tmp_path / "source"
+        shutil.copytree(ROOT / "docs" / "site", source)
+        (source / "extra").mkdir()
+        (source / "index.md").write_text("# A course\n\n```{nosuchdirective}\n```\n", encoding="utf-8")
+        with pytest.raises(site.SiteError, match=r"index\.md.*nosuchdirective"):
+            site._run_sphinx(source, tmp_path / "built", tmp_path / "doctrees", "")

@@ -1,10 +1,11 @@
 """Build the course's site: ``python -m tools.site [--output FOLDER]`` (default: dist/site).
 
-The pages are the README, the lessons as they are stored (nothing is executed), the two indexes, the instructor's
-guide, and every Markdown file of the repository that one of these links to. The files keep their relative places, so
-their links keep working; a link to any other file of the repository leads to a copy of it, a link to a folder leads
-to the folder's README or becomes plain text, and a link to nothing is an error. Sphinx's warnings are errors, and so
-is an address from which a browser would load anything: the site needs no network, and can be opened as files.
+The pages are the README, the lessons as they are stored (nothing is executed; explorers answer from pictures that
+tools/frames.py draws), the two indexes, the instructor's guide, and every Markdown file of the repository that one of
+these links to. The files keep their relative places, so their links keep working; a link to any other file of the
+repository leads to a copy of it, a link to a folder leads to the folder's README or becomes plain text, and a link to
+nothing is an error. Sphinx's warnings are errors, and so is an address from which a browser would load anything: the
+site needs no network, and can be opened as files.
 
 ``COURSE_REPOSITORY`` in the environment, or the constant REPOSITORY, names the repository's address; with it every
 lesson has a link that runs it on Binder. The folder appears complete or not at all.
@@ -17,14 +18,12 @@ import base64
 import copy
 import hashlib
 import html
-import importlib
 import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +35,7 @@ from urllib.parse import quote, unquote, urlsplit
 import nbformat
 from nbformat import NotebookNode
 
+from tools import frames, npm
 from tools.student_copy import build as build_student_copy
 from tools.student_copy import move_into_place, student_notebook
 
@@ -43,8 +43,6 @@ ROOT = Path(__file__).resolve().parent.parent
 REPOSITORY = ""
 """The repository's address, such as ``https://github.com/OWNER/NAME``; empty while it has none."""
 
-MATHJAX = "3.2.2"
-MATHJAX_SHA512 = "Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw=="
 MATHJAX_PARTS = ("tex-mml-chtml.js", "a11y", "input/tex/extensions", "output/chtml/fonts", "sre", "ui")
 """What MathJax loads for TeX shown as HTML, its menu and its speech included."""
 
@@ -80,16 +78,10 @@ class Pictures:
         return f'loading="lazy" src="figures/{name}"'
 
 
-def explorers(path: Path) -> dict[int, str]:
-    """Return the HTML of a notebook's explorers by the cell's place; none while tools.frames is missing."""
+def explorers(lessons: Sequence[Path]) -> dict[Path, dict[int, str]]:
+    """Return for each notebook the HTML of its explorers by the cell's place, drawn or kept from an earlier build."""
     try:
-        frames = importlib.import_module("tools.frames")
-    except ModuleNotFoundError as error:
-        if error.name != "tools.frames":
-            raise
-        return {}
-    try:
-        return frames.for_notebook(path)
+        return frames.all_fragments(lessons)
     except frames.FramesError as error:
         raise SiteError(str(error)) from error
 
@@ -181,13 +173,15 @@ def linked_files(text: str, page: PurePosixPath, root: Path) -> tuple[str, list[
             readme = path / "README.md"
             if (root / readme).is_file():
                 path = readme
-                there = os.path.relpath(readme, page.parent).replace(os.sep, "/")
-                text = text.replace(f"]({target})", f"]({there})")
             else:
                 text = re.sub(rf"(?<!!)\[([^\[\]]*)\]\({re.escape(target)}\)", r"\1", text)
                 continue
         elif not (root / path).is_file():
             raise SiteError(f"{page}: the link {target} leads to no file")
+        if path.name == "README.md":  # the folder's, or the course's, whose page is the landing page
+            there = os.path.relpath(_place(path), page.parent).replace(os.sep, "/")
+            there += f"#{address.fragment}" if address.fragment else ""
+            text = text.replace(f"]({target})", f"]({there})")
         found.append(path)
     return text, found
 
@@ -255,11 +249,12 @@ def collect(root: Path, source: Path, repository: str) -> list[str]:
     pages += [PurePosixPath("notebooks", name) for name in lessons]
     pages += [PurePosixPath(GUIDE, name) for name in guide]
     start, pictures, about = len(pages), Pictures(), []
+    fragments = explorers([root / "notebooks" / name for name in lessons])
     for page in pages:  # grows while it is read
         if not (root / page).is_file():
             raise SiteError(f"the course's page {page} is missing in {root}")
         if page.suffix == ".ipynb":
-            linked = _write_lesson(root, source, page, pictures, repository)
+            linked = _write_lesson(root, source, page, fragments.get(root / page, {}), pictures, repository)
         else:
             text, linked = linked_files((root / page).read_text(encoding="utf-8"), page, root)
             if page.name == "README.md" and len(page.parts) == 1:
@@ -290,7 +285,12 @@ def _write(path: Path, text: str) -> None:
 
 
 def _write_lesson(
-    root: Path, source: Path, page: PurePosixPath, pictures: Pictures, repository: str
+    root: Path,
+    source: Path,
+    page: PurePosixPath,
+    fragments: Mapping[int, str],
+    pictures: Pictures,
+    repository: str,
 ) -> list[PurePosixPath]:
     notebook = nbformat.read(root / page, as_version=4)
     nbformat.write(student_notebook(notebook), source / "extra/downloads" / page.name, version=nbformat.NO_CONVERT)
@@ -299,7 +299,7 @@ def _write_lesson(
     if repository:
         links.append(("Run it on Binder", launch_link(repository, page.name), False))
     try:
-        notebook = page_notebook(notebook, explorers(root / page), pictures, _actions(*links))
+        notebook = page_notebook(notebook, fragments, pictures, _actions(*links))
     except SiteError as error:
         raise SiteError(f"{page.name}: {error}") from error
     linked = []
@@ -367,39 +367,17 @@ def _zip_student_copy(root: Path, place: Path, target: Path) -> int:
 # --- mathematics
 
 
-def mathjax(cache: Path) -> Path:
-    """Return the folder of MathJax's package, fetched by npm where `cache` does not hold it.
+def mathjax() -> Path:
+    """Return the folder of MathJax's package, fetched by npm if need be.
 
     Raises
     ------
-    SiteError : it is not there, and npm is missing, fails, or brings something else.
+    SiteError : it is not there and cannot be fetched.
     """
-    package = cache / f"mathjax-{MATHJAX}"
-    if (package / "es5" / "tex-mml-chtml.js").is_file():
-        return package
-    npm = shutil.which("npm")
-    if npm is None:
-        raise SiteError(
-            f"The site shows mathematics with MathJax, which npm fetches, and there is no program called npm: "
-            f"install Node.js, or put the package mathjax {MATHJAX} of npm, unpacked, into {package}."
-        )
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".mathjax-") as name:
-        command = [npm, "pack", f"mathjax@{MATHJAX}", "--silent", "--pack-destination", name]
-        result = subprocess.run(command, capture_output=True, text=True, cwd=name)
-        archive = Path(name) / f"mathjax-{MATHJAX}.tgz"
-        if result.returncode or not archive.is_file():
-            said = (result.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise SiteError(f"npm could not fetch mathjax {MATHJAX} (is there a network?): {said}")
-        digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode("ascii")
-        if digest != MATHJAX_SHA512:
-            raise SiteError(f"npm brought a mathjax {MATHJAX} with the checksum sha512-{digest}, not the known one")
-        with tarfile.open(archive) as content:
-            # The checksum says what is in it; early Pythons 3.11 have no filters.
-            content.extractall(name, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
-        shutil.rmtree(package, ignore_errors=True)
-        (Path(name) / "package").rename(package)
-    return package
+    try:
+        return npm.package("mathjax")
+    except npm.NpmError as error:
+        raise SiteError(f"The site shows mathematics with MathJax. {error}") from error
 
 
 def _copy_mathjax(package: Path, target: Path) -> None:
@@ -512,18 +490,13 @@ def build(output: Path, *, root: Path = ROOT, repository: str = "") -> dict[str,
 
     Raises
     ------
-    SiteError : a part is missing, Sphinx warns, a page would load something from outside, or the folder exists and
-        is not an earlier site.
+    SiteError : a part is missing, Sphinx warns, a page is too large or would load something from outside, or the
+        folder exists and is not an earlier site.
     """
     output = output.resolve()
     _require_replaceable(output, root)
-    missing = [name for module, name in MODULES.items() if importlib.util.find_spec(module) is None]
-    if missing:
-        raise SiteError(
-            f"{' and '.join(missing)} not installed; to mend it: "
-            'python -m pip install "sphinx>=9,<10" "myst-nb>=1.4" "sphinx-book-theme>=1.4"'
-        )
-    package = mathjax(root / "build" / "npm")
+    require_packages()
+    package = mathjax()
     output.parent.mkdir(parents=True, exist_ok=True)
     # Built beside its place, on the same disk, so that a rename finishes it.
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".site-") as name:
@@ -536,8 +509,24 @@ def build(output: Path, *, root: Path = ROOT, repository: str = "") -> dict[str,
             raise SiteError("these would be loaded from another host:\n" + "\n".join(found))
         (built / MARKER).write_text("Built by tools/site.py, which may replace this folder.\n")
         sizes = {lesson: _page_size(built / "notebooks" / lesson.replace(".ipynb", ".html")) for lesson in lessons}
+        if large := [name for name, size in sizes.items() if size > frames.PAGE_BUDGET]:
+            raise SiteError(
+                f"the page of {large[0]} has {sizes[large[0]] / 1e6:.2f} MB with its pictures, and "
+                f"{frames.PAGE_BUDGET / 1e6:.0f} are allowed: give it fewer or smaller pictures, or raise REST in "
+                "tools/frames.py, so that its explorers leave more room"
+            )
         move_into_place(built, output, Path(name) / "earlier")
     return sizes
+
+
+def require_packages() -> None:
+    """Raise SiteError if a package is missing that builds the site."""
+    missing = [name for module, name in MODULES.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise SiteError(
+            f"{' and '.join(missing)} not installed; to mend it, run make site, or install the course's extra for it: "
+            "python tools/bootstrap.py release"
+        )
 
 
 def _require_replaceable(output: Path, root: Path) -> None:
@@ -561,6 +550,19 @@ def _run_sphinx(source: Path, built: Path, doctrees: Path, repository: str) -> N
         raise SiteError(f"Sphinx did not build the site:\n{said}")
     shutil.rmtree(built / ".doctrees", ignore_errors=True)
     (built / ".buildinfo").unlink(missing_ok=True)
+    _name_controls(built)
+
+
+def _name_controls(built: Path) -> None:
+    """Give names to two of the theme's controls for readers who hear the pages."""
+    for path in built.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        arrow = '<span class="toctree-toggle"'
+        named = text.replace(f"<summary>{arrow}", f'<summary aria-label="Pages of this part">{arrow}')
+        # Its visible words are "Search Ctrl+K", and its name must hold them.
+        named = re.sub(r'(<button class="btn search-button-field[^>]*) aria-label="Search"', r"\1", named)
+        if named != text:
+            path.write_text(named, encoding="utf-8")
 
 
 def _page_size(page: Path) -> int:
@@ -586,4 +588,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    frames.end_on_sigterm()
     sys.exit(main())

@@ -12,7 +12,6 @@ network.
 from __future__ import annotations
 
 import argparse
-import ast
 import copy
 import html
 import re
@@ -29,6 +28,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from tools import browser, frames, npm
+from tools.slide_types import kind, speaks_for_itself
 from tools.student_copy import move_into_place
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,27 +59,6 @@ class Deck:
 
 
 # --- from a notebook to slides ----------------------------------------------------------------------------------------
-
-
-def kind(cell: NotebookNode) -> str:
-    """Return the cell's slide type: slide, subslide, fragment, skip or notes."""
-    return cell.metadata.get("slideshow", {}).get("slide_type", "skip")
-
-
-def has_picture(cell: NotebookNode) -> bool:
-    """Whether a cell has stored a picture or an explorer."""
-    return any("<img" in output.get("data", {}).get("text/html", "") for output in cell.get("outputs", []))
-
-
-def speaks_for_itself(cell: NotebookNode) -> bool:
-    """Whether a deck shows a cell's output alone: a picture, or what nothing but claims and prints have said."""
-    if has_picture(cell):
-        return True
-    if not cell.get("outputs") or "exercise" in cell.metadata.get("tags", []):
-        return False
-    calls = [node.value for node in ast.parse(cell.source).body if isinstance(node, ast.Expr)]
-    names = [call.func.id for call in calls if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)]
-    return len(names) == len(ast.parse(cell.source).body) and set(names) <= {"claim", "print", "show"}
 
 
 def slides_of(notebook: NotebookNode) -> list[list[NotebookNode]]:

@@ -1,0 +1,130 @@
+"""A headless browser for the tests of this folder, and what they share.
+
+The browser is Chromium, from the PATH or named in CHROMIUM. Where there is none these tests are skipped, and say so;
+COURSE_BROWSER=required makes them fail instead.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from browser import watch
+from browser.lab import serve
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = ROOT / "tests" / "browser"
+SCREENSHOTS = ROOT / "build" / "screenshots"
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+MISSING = (
+    "no Chromium found: install it (Debian: apt install chromium) or name it in CHROMIUM; the browser tests did not run"
+)
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # What a page asks for outside is recorded, and never reached.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+)
+PATIENCE = 30_000  # milliseconds; a machine may have other work
+SIZE = {"width": 1280, "height": 800}
+FAILED = pytest.StashKey[bool]()
+
+
+def pytest_collection_modifyitems(items):
+    """Mark every test of this folder."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker("browser")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Tell the fixtures of a test whether it failed."""
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
+def find_chromium(environment):
+    """Return the path of Chromium; skip or fail the test, in one sentence, where there is none."""
+    named = environment.get("CHROMIUM")
+    if named and not shutil.which(named):
+        pytest.fail(f"CHROMIUM names {named}, which is not a program: correct it or unset it", pytrace=False)
+    for name in [named] if named else NAMES:
+        if path := shutil.which(name):
+            return path
+    if environment.get("COURSE_BROWSER") == "required":
+        pytest.fail(MISSING, pytrace=False)
+    pytest.skip(MISSING)
+
+
+@pytest.fixture(scope="session")
+def chromium_path():
+    """The path of the browser."""
+    return find_chromium(os.environ)
+
+
+# Playwright keeps an event loop running in the thread of the tests. It ends with this folder: for the tests that
+# follow, code that asks whether a loop is running (an explorer does) must find none.
+@pytest.fixture(scope="package")
+def browser(chromium_path):
+    """A headless Chromium, one for each test process."""
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def harmless():
+    """Regular expressions of console errors to overlook; a module with reason to has its own `harmless`."""
+    return ()
+
+
+@pytest.fixture
+def page(browser, harmless, request):
+    """An empty page. At the end of the test it must have reported no error and asked for nothing outside."""
+    context = browser.new_context(viewport=SIZE)
+    record = watch.Watch(context, harmless)
+    page = context.new_page()
+    yield page
+    if request.node.stash.get(FAILED, False):
+        watch.take(page, SCREENSHOTS, "failed-" + re.sub(r"\W+", "-", request.node.name).strip("-"))
+    context.close()
+    record.check()
+
+
+@pytest.fixture
+def screenshot(page):
+    """Keep a picture of the page, or of the element `target`: `screenshot(name, target)` returns its path."""
+    return lambda name, target=page: watch.take(target, SCREENSHOTS, name)
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """Find accessibility violations: `axe(page, include, exclude=…)`, see `watch.axe`."""
+    return watch.axe
+
+
+@pytest.fixture(scope="package")
+def lab_server(tmp_path_factory):
+    """A JupyterLab as `make lab` starts it, one for each test process; it serves an empty temporary folder."""
+    with serve(tmp_path_factory.mktemp("lab")) as server:
+        yield server
+
+
+@pytest.fixture
+def lab(lab_server):
+    """The JupyterLab; its kernels end with the test. Ask for it before `page`, which is then closed first."""
+    yield lab_server
+    lab_server.end_kernels()

@@ -1,0 +1,89 @@
+"""What the pages that are built for reading without a kernel have in common: the site and the slides."""
+
+import functools
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+from playwright.sync_api import Locator, Page
+
+_STATE = """figure => {
+    const [base, patch] = ["base", "patch"].map(name => figure.querySelector(".course-frames-" + name));
+    return {
+        sentence: figure.querySelector(".course-frames-sentence").textContent,
+        alt: base.alt,
+        picture: patch.hidden ? base.src : patch.src,
+    };
+}"""
+_RAW = r"""root => {
+    const found = [], walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const node = walker.currentNode;
+        if (node.parentElement.closest("script, style, pre, code, mjx-container, .course-frames")) continue;
+        if (/\$|\\\(|\\\[/.test(node.data)) found.push(node.data.trim().slice(0, 80));
+    }
+    return found;
+}"""
+
+
+def once(folder: Path, build: Callable[[Path], object]) -> Path:
+    """Return `folder`, built by the first of several test processes that asks for it."""
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.is_dir():
+            build(folder)
+    return folder
+
+
+def mathematics(page: Page, selector: str) -> tuple[int, list[str], int]:
+    """Wait for the formulas; return how many there are, the text that still looks like TeX, and how many failed."""
+    page.wait_for_function("() => window.MathJax?.startup?.promise")
+    page.evaluate("() => MathJax.startup.promise.then(() => true)")
+    raw = [text for root in page.query_selector_all(selector) for text in root.evaluate(_RAW)]
+    return page.locator("mjx-container").count(), raw, page.locator("mjx-merror, [data-mml-node=merror]").count()
+
+
+def answers(page: Page, explorer: Locator) -> int:
+    """Move the first and the last control of an explorer by keyboard; return how many other states were seen.
+
+    Raises AssertionError where a control does not change picture and sentence, or the alt text does not follow.
+    """
+    controls = explorer.locator("input[type=range], select, input[type=checkbox]")
+    assert controls.count(), "an explorer without controls"
+    states = [explorer.evaluate(_STATE)]
+    for control in (controls.first, controls.last):
+        control.focus()
+        slider = control.get_attribute("type") == "range"
+        start = states[0]
+        seen = [start]
+        for key in ("Home", "ArrowRight", "End") if slider else ("Home", "End", "Space"):
+            page.keyboard.press(key)
+            seen.append(explorer.evaluate(_STATE))
+            assert seen[-1]["alt"] == seen[-1]["sentence"], "the alt text does not follow the picture"
+        assert any(state["picture"] != start["picture"] for state in seen), f"{control} does not change the picture"
+        assert any(state["sentence"] != start["sentence"] for state in seen), f"{control} does not change the words"
+        states += seen[1:]
+        explorer.get_by_role("button", name="Reset").click()
+        assert explorer.evaluate(_STATE) == start, "Reset does not lead back"
+    return len({state["sentence"] for state in states}) - 1
+
+
+class _Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder on this computer; yields its address."""
+    handler = functools.partial(_Silent, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

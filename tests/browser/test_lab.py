@@ -1,0 +1,174 @@
+"""Every lesson in JupyterLab, as a reader has it: run, explored by keyboard, its exercise answered, saved."""
+
+import re
+import shutil
+from pathlib import Path
+
+import contracts
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from playwright.sync_api import expect
+
+from browser.lab import LabNotebook
+from tools.execute import METADATA
+
+ROOT = Path(__file__).resolve().parents[2]
+LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+# A slip in the solution of each lesson's first exercise: what stands there, what somebody might write, and the
+# misconception that the checker should recognise.
+SLIPS = {
+    "00": ("largest + ", "", "maximum not added back"),
+    "01": ("len(data) / 2", "len(data)", "half of the log missing"),
+    "02": ("scales[chosen]", "scales[chosen] ** 2", "variance for scale"),
+    "03": ("- np.sum(special.xlogy", "+ np.sum(special.xlogy", "sign of the entropy"),
+    "04": ("0.5 * ", "", "half missing"),
+    "05": ("outputs = 2 * latents", "outputs = latents", "scales forgotten"),
+    "06": ("np.mean(", "np.sum(", "sum over draws"),
+    "07": ("np.mean(", "np.sum(", "sum over everything"),
+    "08": (".sum(dim=-1)", ".mean(dim=-1)", "mean over the pixels"),
+    "09": ("- torch.mean(kl)", "+ torch.mean(kl)", "KL added"),
+    "10": (" / len(values)", "", "sum for mean"),
+}
+# ipywidgets 8.1 gives the handle of a slider no name, and its user no way to; the slider's label stands beside it.
+NAMELESS = "aria-input-field-name"
+BROKEN_PICTURES = """[...document.querySelectorAll(".jp-Notebook img")]
+    .filter(picture => !picture.complete || !picture.naturalWidth).map(picture => picture.alt)"""
+CONTROLS = ".noUi-handle, select, input[type=checkbox]"
+
+
+def without_outputs(path):
+    """Return a notebook as a fresh copy of the course would have it if nothing had been run."""
+    notebook = nbformat.read(path, as_version=4)
+    for _, cell in contracts.code_cells(notebook):
+        cell.outputs, cell.execution_count = [], None
+    return notebook
+
+
+def first_exercise(notebook):
+    """Return the cells of the first starter and of its solution, and the exercise that checks them."""
+    starter = contracts.starters(notebook)[0][0]
+    solution = next(
+        index
+        for index, cell in contracts.code_cells(notebook)
+        if index > starter and "solution" in contracts.tags(cell)
+    )
+    name = re.search(r"^lesson\.(\w+)\.check\(", notebook.cells[starter].source, flags=re.MULTILINE)[1]
+    return starter, solution, getattr(contracts.lesson_module(notebook), name)
+
+
+def check_explorers(lesson, notebook, screenshot):
+    """Move every control of every explorer, see the picture and the words for it change, and put all back."""
+    for number, (index, _) in enumerate(contracts.explorer_cells(notebook), start=1):
+        explorer = lesson.cell(index).locator(".course-explorer")
+        picture, controls = explorer.locator("img"), explorer.locator(CONTROLS)
+        expect(picture).to_be_visible()
+        assert controls.count()
+        start = picture.get_attribute("alt")
+        for control in controls.all():
+            move(picture, control)
+        expect(explorer.get_by_role("alert")).to_have_count(0)
+        screenshot(f"{lesson.path.stem}-explorer-{number}", explorer)
+        explorer.get_by_role("button", name="Reset").press("Enter")
+        expect(picture).to_have_attribute("alt", start)
+
+
+def move(picture, control):
+    """Move a control from the keyboard: by one step for another picture, a slider on to its end for other words."""
+    src, alt = picture.get_attribute("src"), picture.get_attribute("alt")
+    control.focus()
+    kind = control.evaluate("element => element.type || element.getAttribute('role')")
+    if kind == "slider":
+        at_the_end = control.get_attribute("aria-valuenow") == control.get_attribute("aria-valuemax")
+        control.press("ArrowLeft" if at_the_end else "ArrowRight")
+        expect(picture).not_to_have_attribute("src", src)
+        control.press("Home" if at_the_end else "End")
+    elif kind == "select-one":
+        at_the_end = control.evaluate("element => element.selectedIndex === element.length - 1")
+        # JupyterLab keeps the arrows for itself, to go from cell to cell, until the list is open.
+        for key in ("Space", "ArrowUp" if at_the_end else "ArrowDown", "Enter"):
+            control.press(key)
+    else:
+        control.press("Space")
+    expect(picture).not_to_have_attribute("alt", alt)
+    expect(picture).not_to_have_attribute("src", src)
+
+
+def check_exercise(lesson, notebook, screenshot):
+    """Answer the first exercise wrongly and rightly, and read what the checker says; then open the solution."""
+    starter, solution, exercise = first_exercise(notebook)
+    right = notebook.cells[solution].source
+    good, bad, name = SLIPS[lesson.path.stem[:2]]
+    assert right.count(good) == 1
+    slip = next(slip for slip in exercise.misconceptions if slip.name == name)
+
+    verdict = lesson.cell(starter).get_by_role("status")
+    expect(verdict).to_contain_text("Not attempted yet")
+    lesson.write(starter, right.replace(good, bad))
+    expect(verdict).to_contain_text("✗ Not yet")
+    expect(verdict).to_contain_text(slip.message)
+    screenshot(f"{lesson.path.stem}-wrong", lesson.cell(starter))
+    lesson.write(starter, right)
+    expect(verdict).to_contain_text("✓ Correct")
+    expect(verdict).to_contain_text(exercise.praise)
+
+    heading, code = lesson.cell(solution - 1), lesson.cell(solution).locator(".cm-content")
+    expect(code).not_to_be_visible()
+    heading.locator(".jp-showHiddenCellsButton").click()
+    expect(code).to_be_visible()
+    assert code.inner_text().strip().splitlines()[0] == right.splitlines()[0]
+    expect(lesson.cell(solution).get_by_role("status")).to_contain_text("✓ Correct")
+    lesson.page.mouse.move(0, 0)
+    screenshot(f"{lesson.path.stem}-solution", lesson.cell(solution))
+    return starter, right
+
+
+def check_saved(saved, original, answers):
+    """What is on disk is the lesson with its outputs and the reader's answers, and opens without live widgets."""
+    assert contracts.no_errors(saved, None) == []
+    assert contracts.no_widget_state(saved, None) == []
+    nbformat.validate(saved)
+    for index, (cell, before) in enumerate(zip(saved.cells, original.cells, strict=True)):
+        assert cell.source == answers.get(index, before.source)
+
+
+def check_page(page, axe):
+    """No formula and no picture is broken, and nothing that the course shows shuts out a reader."""
+    assert page.locator(".jp-Notebook mjx-merror").count() == 0
+    assert page.evaluate(BROKEN_PICTURES) == []
+    violations = axe(page, ".jp-Notebook .jp-OutputArea-output, .jp-Notebook .jp-MarkdownOutput")
+    assert [found for found in violations if not (found.rule == NAMELESS and "noUi-handle" in found.element)] == []
+
+
+def test_every_lesson_has_its_slip():
+    assert [path.stem[:2] for path in LESSONS] == list(SLIPS)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_works_in_the_lab(path, lab, page, screenshot, axe):
+    notebook = without_outputs(path)
+    shutil.copytree(path.parent / "images", lab.folder / "images", dirs_exist_ok=True)
+    nbformat.write(notebook, lab.folder / path.name, version=nbformat.NO_CONVERT)
+    lesson = LabNotebook(page, lab, path.name)
+    lesson.run_all(timeout=600)
+    saved = lesson.save()
+    assert contracts.executed(saved, path) == []
+    check_saved(saved, notebook, {})
+
+    check_explorers(lesson, notebook, screenshot)
+    starter, answer = check_exercise(lesson, notebook, screenshot)
+    check_saved(lesson.save(), notebook, {starter: answer})
+    check_page(page, axe)
+
+
+def test_a_lesson_that_raises_is_noticed(lab, page):
+    notebook = new_notebook(metadata=METADATA, cells=[new_code_cell(source) for source in ("1", "1 / 0", "2")])
+    nbformat.write(notebook, lab.folder / "raises.ipynb")
+    lesson = LabNotebook(page, lab, "raises.ipynb")
+    lesson.run_all(timeout=60)
+    saved = lesson.save()
+    assert contracts.executed(saved, lesson.path) != []
+    with pytest.raises(AssertionError, match="ZeroDivisionError"):
+        check_saved(saved, notebook, {})

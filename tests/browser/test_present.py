@@ -1,0 +1,237 @@
+"""A lesson presented in JupyterLab: the deck is walked by keyboard, explored, and run, and every slide fits."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import nbformat
+import pytest
+from playwright.sync_api import expect
+
+from tools import present
+from tools.execute import describe
+
+ROOT = Path(__file__).resolve().parents[2]
+LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+SCREEN = {"width": 1280, "height": 720}
+LIVE = {"imports", "explorer"}
+SHOWN = ("slide", "subslide", "fragment")
+
+# Waits until a cell is active and the slide has been drawn: formulas are set, pictures are there, and nothing has moved
+# for four frames. Returns what is then seen, or nothing after 20 seconds.
+SETTLED = """arrival => new Promise(resolve => {
+    const cells = [...document.querySelectorAll(".jp-Deck .jp-Notebook-cell")];
+    const onScreen = () => cells.filter(cell => cell.classList.contains("jp-deck-mod-onscreen"));
+    const rendered = cell => [...cell.querySelectorAll(".jp-RenderedMarkdown")].every(page => {
+        const words = document.createTreeWalker(page, NodeFilter.SHOW_TEXT);
+        while (words.nextNode())
+            if (words.currentNode.data.includes("$") && !words.currentNode.parentElement.closest("code")) return false;
+        return true;
+    }) && [...cell.querySelectorAll("img")].every(image => image.complete);
+    const seen = cell => cell.matches(".jp-deck-mod-onscreen.jp-deck-mod-visible")
+        && (cell.innerText.trim() || cell.querySelector("img, mjx-container"));
+    const end = performance.now() + 20000;
+    let before = "", still = 0;
+    const look = () => {
+        const arrived = cells[arrival].classList.contains("jp-mod-active");
+        const now = onScreen().map(cell => cell.getBoundingClientRect().height).join();
+        still = arrived && now === before && onScreen().every(rendered) ? still + 1 : 0;
+        before = now;
+        if (still === 4) resolve(cells.flatMap((cell, index) => seen(cell) ? [index] : []));
+        else if (performance.now() > end) resolve(null);
+        else requestAnimationFrame(look);
+    };
+    look();
+})"""
+# A box that could be scrolled hides something. For prose it is asked of its parts: what MathJax adds for screen readers
+# makes a box wider than anything that is seen.
+CUT_OFF = """() => {
+    const found = [];
+    const cells = [...document.querySelectorAll(".jp-Deck .jp-deck-mod-onscreen")];
+    const top = document.querySelector(".jp-Deck .jp-WindowedPanel-viewport").getBoundingClientRect().top;
+    const bottom = Math.max(...cells.map(cell => cell.getBoundingClientRect().bottom)) - top;
+    if (bottom > innerHeight) found.push(`${Math.round(bottom)} px high`);
+    const say = (words, box) => {
+        const text = box.innerText || box.alt || box.closest(".jp-Cell").innerText;  // a formula's signs are no text
+        found.push(`${words}: ${text.replace(/\\s+/g, " ").slice(0, 60)}`);
+    };
+    for (const cell of cells) {
+        for (const box of cell.querySelectorAll(".cm-scroller, .jp-OutputArea-output")) {
+            const [wide, high] = [box.scrollWidth - box.clientWidth, box.scrollHeight - box.clientHeight];
+            if (box.clientWidth && (wide > 1 || high > 1)) say(`${wide} px too wide, ${high} px too high`, box);
+        }
+        const edge = cell.getBoundingClientRect();
+        for (const part of cell.querySelectorAll("img, table, pre, mjx-math, mjx-mtable")) {
+            const {left, right} = part.getBoundingClientRect();
+            const wide = Math.round(Math.max(edge.left - left, right - edge.right));
+            if (wide > 1) say(`${wide} px too wide`, part);
+        }
+    }
+    return found;
+}"""
+
+
+class Deck:
+    """A presented lesson in the browser."""
+
+    def __init__(self, page, address, notebook):
+        self.page, self.notebook = page, notebook
+        self.stops = [index for index, cell in enumerate(notebook.cells) if cell.metadata.slideshow.slide_type in SHOWN]
+        page.set_viewport_size(SCREEN)
+        page.goto(address)
+        self.open()
+
+    def open(self):
+        """Wait until the page shows the deck, with its explorers alive."""
+        self.page.locator(".jp-Deck .jp-deck-mod-onscreen").first.wait_for(timeout=60_000)
+        expect(self.page.locator(".jp-Deck .jp-Notebook-cell")).to_have_count(len(self.notebook.cells))
+        explorers = [cell for cell in self.notebook.cells if "explorer" in cell.metadata.get("tags", [])]
+        expect(self.page.locator(".course-explorer img")).to_have_count(len(explorers))
+
+    def cell(self, index):
+        """Return a cell by its number in the copy."""
+        return self.page.locator(".jp-Deck .jp-Notebook-cell").nth(index)
+
+    def settle(self, arrival):
+        """Wait until a cell is active and the slide has been drawn; return the cells that show something."""
+        seen = self.page.evaluate(SETTLED, arrival)
+        assert seen is not None, f"the slide with cell {arrival} did not appear, or did not come to rest"
+        return seen
+
+    def press(self, key, arrival):
+        """Press a key that leads to a cell; return the cells that then show something."""
+        self.page.keyboard.press(key)
+        return self.settle(arrival)
+
+    def forward(self):
+        """Walk to the last slide, yielding each cell that a press leads to and the cells that then show something."""
+        yield self.stops[0], self.settle(self.stops[0])
+        for stop in self.stops[1:]:
+            yield stop, self.press("Space", stop)
+
+    def ends_slide(self, stop):
+        """Say whether the next cell that is shown, if any, begins a slide."""
+        following = [index for index in self.stops if index > stop]
+        return not following or self.notebook.cells[following[0]].metadata.slideshow.slide_type != "fragment"
+
+
+def first_line(notebook, index):
+    """Return what the room reads at the top of the slide that shows a cell."""
+    start = next(i for i in range(index, -1, -1) if notebook.cells[i].metadata.slideshow.slide_type in SHOWN[:2])
+    return describe(start, notebook.cells[start])
+
+
+def overflow(deck: Deck) -> list[str]:
+    """Walk the deck by keyboard, and return what is cut off on its slides, and the key presses that show nothing."""
+    troubles = []
+    before = []
+    for stop, seen in deck.forward():
+        slide = first_line(deck.notebook, stop)
+        if stop not in seen or seen == before:
+            troubles.append(f"{slide}: the press that leads to cell {stop} shows nothing")
+        if deck.ends_slide(stop):
+            troubles += [f"{slide}: {words}" for words in deck.page.evaluate(CUT_OFF)]
+        before = seen
+    assert deck.press("Space", deck.stops[-1]) == before
+    return troubles
+
+
+@pytest.fixture
+def presented(path, tmp_path):
+    """A lesson as the command serves it, with its explorers alive and the stored outputs of all other cells."""
+    stage = present.prepare(path, tmp_path / "stage")
+    notebook = nbformat.read(stage.notebook, as_version=4)
+    with present.serve(stage) as server:
+        present.run_cells(
+            notebook, server.open_session(), chosen=lambda cell: LIVE & set(cell.metadata.get("tags", []))
+        )
+        stage.write(notebook)
+        yield server.address, notebook
+
+
+# A page is closed before its server ends, of which it would complain: `page` is the later argument.
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_every_slide_fits_and_every_press_shows_something(presented, page):
+    troubles = overflow(Deck(page, *presented))
+    assert not troubles, "\n".join(troubles)
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Present the first lesson with the command; yields its process, its address and the copy."""
+    arguments = [LESSONS[0].stem[:2], "--no-browser", f"--folder={tmp_path / 'stage'}"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tools.present", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    said = []
+    try:
+        for line in process.stdout:
+            said.append(line)
+            if found := re.search(r"http://\S+", line):
+                break
+        else:
+            pytest.fail("nothing is presented: " + "".join(said))
+        notebook = nbformat.read(tmp_path / "stage" / "notebooks" / LESSONS[0].name, as_version=4)
+        yield process, found[0], notebook
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def explore(deck, index):
+    """Move the first slider of an explorer by one step from the keyboard, and see its picture change."""
+    explorer = deck.cell(index).locator(".course-explorer")
+    picture, slider = explorer.locator("img"), explorer.locator(".noUi-handle").first
+    source, words = picture.get_attribute("src"), picture.get_attribute("alt")
+    slider.focus()
+    slider.press("ArrowRight")
+    expect(picture).not_to_have_attribute("src", source)
+    expect(picture).not_to_have_attribute("alt", words)
+
+
+def rerun(deck, index):
+    """Change a cell on its slide, run it, and see what it says; then return to the deck's keys."""
+    deck.page.keyboard.press("Enter")
+    deck.page.keyboard.press("Control+End")
+    deck.page.keyboard.insert_text("\nprint(6 * 7)")
+    deck.page.keyboard.press("Control+Enter")
+    expect(deck.cell(index).locator(".jp-OutputArea-output").last).to_have_text(re.compile(r"\b42\s*$"))
+
+
+@pytest.mark.timeout(600)
+def test_a_whole_deck_is_walked_by_keyboard_with_an_explorer_moved_and_a_cell_run(command, page, screenshot):
+    process, address, notebook = command
+    deck = Deck(page, address, notebook)
+    explorer = next(i for i in deck.stops if "explorer" in notebook.cells[i].metadata.get("tags", []))
+    claim = next(i for i in deck.stops if i > explorer and "claim(" in notebook.cells[i].source)
+    for stop, seen in deck.forward():
+        assert stop in seen
+        if stop == explorer:
+            explore(deck, stop)
+            screenshot("present-explorer")
+        if stop == claim:
+            rerun(deck, stop)
+            screenshot("present-run")
+    expect(page.locator(".jp-Deck")).not_to_contain_text(re.compile("Solution|Presenter's note"))
+    deck.press("Shift+Space", deck.stops[-2])
+
+    page.reload()
+    deck.open()
+    next(stop for stop, _ in deck.forward() if stop == explorer)
+    explore(deck, explorer)
+
+    page.goto("about:blank")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", urlsplit(address).port), timeout=10)

@@ -1,0 +1,26 @@
+"""What a cell is on a slide, in the decks and in JupyterLab alike."""
+
+import ast
+
+from nbformat import NotebookNode
+
+
+def kind(cell: NotebookNode) -> str:
+    """Return the cell's slide type: slide, subslide, fragment, skip or notes."""
+    return cell.metadata.get("slideshow", {}).get("slide_type", "skip")
+
+
+def has_picture(cell: NotebookNode) -> bool:
+    """Whether a cell has stored a picture or an explorer."""
+    return any("<img" in output.get("data", {}).get("text/html", "") for output in cell.get("outputs", []))
+
+
+def speaks_for_itself(cell: NotebookNode) -> bool:
+    """Whether a deck shows a cell's output alone: a picture, or what nothing but claims and prints have said."""
+    if has_picture(cell):
+        return True
+    if not cell.get("outputs") or "exercise" in cell.metadata.get("tags", []):
+        return False
+    calls = [node.value for node in ast.parse(cell.source).body if isinstance(node, ast.Expr)]
+    names = [call.func.id for call in calls if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)]
+    return len(names) == len(ast.parse(cell.source).body) and set(names) <= {"claim", "print", "show"}
