@@ -30,9 +30,11 @@ help: ## List these commands
 lab: setup-lab ## Open the course in JupyterLab; LAB_FLAGS="--no-browser --port=8899" serves it headless
 	$(PY) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/$(FIRST_LESSON) $(ALLOW_ROOT) $(LAB_FLAGS)
 
-test: setup-test ## Prove that everything still holds: style, unit tests, notebook contracts, every notebook's outputs
+test: setup-test ## Prove that everything still holds: style, unit tests, contracts, explorers, browser tests, every notebook's outputs
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m tools.npm || echo "The browser tests will not run without these packages." >&2
+	$(ONE_THREAD) $(PY) -m tools.frames
 	$(OFFLINE) $(ONE_THREAD) $(PY) -m pytest -n $(JOBS) --dist worksteal tests
 	$(OFFLINE) $(ONE_THREAD) $(NO_BARS) $(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 

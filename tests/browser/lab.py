@@ -143,7 +143,8 @@ class LabNotebook:
     def save(self) -> NotebookNode:
         """Save the notebook from the keyboard, and return what is then on disk."""
         self.page.keyboard.press("Escape")
-        with self.page.expect_response(lambda r: r.request.method == "PUT" and "/api/contents/" in r.url) as saved:
+        # The request and not an answer is awaited: an answer may be that to an earlier save, which Lab made by itself.
+        with self.page.expect_request(lambda r: r.method == "PUT" and "/api/contents/" in r.url) as saving:
             self.page.keyboard.press("Control+S")
-        assert saved.value.ok
+        assert saving.value.response().ok
         return nbformat.read(self.path, as_version=4)
