@@ -6,7 +6,6 @@ COURSE_BROWSER=required makes them fail instead.
 
 import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,22 +13,14 @@ from playwright.sync_api import expect, sync_playwright
 
 from browser import watch
 from browser.lab import serve
+from tools import browser as chromium
+from tools import npm
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests" / "browser"
 SCREENSHOTS = ROOT / "build" / "screenshots"
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-MISSING = (
-    "no Chromium found: install it (Debian: apt install chromium) or name it in CHROMIUM; the browser tests did not run"
-)
 FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    *chromium.FLAGS,
     # What a page asks for outside is recorded, and never reached.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
@@ -55,16 +46,17 @@ def pytest_runtest_makereport(item, call):
 
 
 def find_chromium(environment):
-    """Return the path of Chromium; skip or fail the test, in one sentence, where there is none."""
-    named = environment.get("CHROMIUM")
-    if named and not shutil.which(named):
-        pytest.fail(f"CHROMIUM names {named}, which is not a program: correct it or unset it", pytrace=False)
-    for name in [named] if named else NAMES:
-        if path := shutil.which(name):
-            return path
-    if environment.get("COURSE_BROWSER") == "required":
-        pytest.fail(MISSING, pytrace=False)
-    pytest.skip(MISSING)
+    """Return the path of Chromium; skip or fail the test, in one sentence, where it or npm's packages are missing."""
+    try:
+        path = chromium.chromium()
+        for name in npm.PACKAGES:
+            npm.package(name)
+    except (chromium.BrowserError, npm.NpmError) as error:
+        sentence = f"{error} The browser tests did not run."
+        if environment.get("CHROMIUM") or environment.get("COURSE_BROWSER") == "required":
+            pytest.fail(sentence, pytrace=False)
+        pytest.skip(sentence)
+    return path
 
 
 @pytest.fixture(scope="session")

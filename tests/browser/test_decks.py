@@ -25,6 +25,10 @@ SEEN = """() => {
 }"""
 
 
+# The first test that needs the folder waits until all of it is built.
+pytestmark = pytest.mark.timeout(900)
+
+
 @pytest.fixture(scope="session")
 def folder(chromium_path, tmp_path_factory):
     """The decks of all lessons, built once for all test processes."""

@@ -21,6 +21,10 @@ OTHERS = [
 WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
+# The first test that needs the folder waits until all of it is built.
+pytestmark = pytest.mark.timeout(900)
+
+
 @pytest.fixture(scope="session")
 def folder(chromium_path, tmp_path_factory):
     """The site, built once for all test processes."""

@@ -2,8 +2,9 @@
 
 import pytest
 
-from browser.conftest import MISSING, find_chromium
+from browser.conftest import find_chromium
 from browser.watch import Watch, is_outside
+from tools import npm
 
 
 @pytest.fixture
@@ -89,15 +90,34 @@ def test_a_screenshot_is_kept(page, screenshot):
 
 def test_without_a_browser_the_tests_are_skipped_in_words(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(pytest.skip.Exception, match=MISSING.split(":")[0]):
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    with pytest.raises(
+        pytest.skip.Exception, match=r"There is no Chromium: install it.* The browser tests did not run"
+    ):
         find_chromium({})
-    with pytest.raises(pytest.fail.Exception, match="the browser tests did not run"):
+    with pytest.raises(pytest.fail.Exception, match="The browser tests did not run"):
         find_chromium({"COURSE_BROWSER": "required"})
 
 
-def test_a_browser_can_be_named(tmp_path):
+def test_without_what_pages_carry_with_them_the_tests_are_skipped_too(monkeypatch, tmp_path):
     program = tmp_path / "my-browser"
     program.touch(mode=0o755)
+    monkeypatch.setenv("CHROMIUM", str(program))
+
+    def fail(name):
+        raise npm.NpmError("There is no npm.")
+
+    monkeypatch.setattr(npm, "package", fail)
+    with pytest.raises(pytest.skip.Exception, match=r"There is no npm\. The browser tests did not run"):
+        find_chromium({})
+
+
+def test_a_browser_can_be_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(npm, "package", lambda name: tmp_path)
+    program = tmp_path / "my-browser"
+    program.touch(mode=0o755)
+    monkeypatch.setenv("CHROMIUM", str(program))
     assert find_chromium({"CHROMIUM": str(program)}) == str(program)
+    monkeypatch.setenv("CHROMIUM", str(tmp_path / "my-brwoser"))
     with pytest.raises(pytest.fail.Exception, match="my-brwoser"):
         find_chromium({"CHROMIUM": str(tmp_path / "my-brwoser")})
