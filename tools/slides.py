@@ -281,7 +281,8 @@ _MEASURE = """() => Reveal.getSlides().map((slide) => {
   Reveal.slide(h, v, 99);
   const frame = slide.getBoundingClientRect(), scale = Reveal.getScale();
   const ends = [...slide.querySelectorAll(".cell *")]
-    .filter((part) => !part.closest(".notes, mjx-assistive-mml, script"))
+    // A formula's own boxes count, and not those of its signs: a part of a tall bracket reaches beyond what is seen.
+    .filter((part) => !part.closest(".notes, script") && !part.parentElement.closest("mjx-container"))
     .map((part) => part.getBoundingClientRect()).filter((box) => box.width > 0);
   return {
     words: slide.innerText.trim().split("\\n")[0],
