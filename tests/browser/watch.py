@@ -94,7 +94,10 @@ def axe(page: Page, include: str = ":root", *, exclude: str = "", impacts: Itera
         """async ([include, exclude]) => {
             const context = {include: [[include]]};
             if (exclude && document.querySelector(exclude)) context.exclude = [[exclude]];
-            const {violations} = await axe.run(context, {resultTypes: ["violations"]});
+            const {violations} = await axe.run(context, {
+                resultTypes: ["violations"],
+                preload: false,  // axe would fetch style sheets itself, which a page of a folder may not
+            });
             return violations.flatMap(({id, help, nodes}) => nodes.map(
                 ({impact, html}) => ({rule: id, impact, element: html, help})
             ));
