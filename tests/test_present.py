@@ -104,16 +104,18 @@ def test_what_the_room_must_not_see_is_left_out_and_code_stays():
     assert len(original.cells) == 8
 
 
-def test_the_source_is_hidden_where_the_output_is_a_picture():
+def test_the_source_is_hidden_where_the_output_speaks_for_itself():
     figure = as_slide(new_code_cell("draw()", outputs=[PICTURE]), "fragment")
-    claim = as_slide(new_code_cell("claim()", outputs=[new_output("stream", text="✓ holds")]), "fragment")
+    holds = new_output("stream", text="✓ holds")
+    claims = as_slide(new_code_cell("claim()\nclaim()", outputs=[holds]), "fragment")
+    work = as_slide(new_code_cell("x = 1\nclaim()", outputs=[holds]), "fragment")
     verdict = new_output("display_data", {"text/html": "<div role='status'>Not attempted yet</div>"})
     starter = as_slide(new_code_cell("def f(): ...", outputs=[verdict]), "fragment")
-    original = lesson(figure, claim, starter)
+    original = lesson(figure, claims, work, starter)
     hidden = [
         cell.metadata.get("jupyter", {}).get("source_hidden", False) for cell in present.room_copy(original).cells
     ]
-    assert hidden == [True, False, False]
+    assert hidden == [True, True, False, False]
     assert "jupyter" not in figure.metadata
 
 
