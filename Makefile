@@ -35,7 +35,8 @@ test: setup-test ## Prove that everything still holds: style, unit tests, contra
 	$(PY) -m ruff format --check .
 	$(PY) -m tools.npm || echo "The browser tests will not run without these packages." >&2
 	$(ONE_THREAD) $(PY) -m tools.frames
-	$(OFFLINE) $(ONE_THREAD) $(PY) -m pytest -n $(JOBS) --dist worksteal tests
+	$(OFFLINE) $(ONE_THREAD) $(PY) -m pytest -n $(JOBS) --dist worksteal tests --ignore tests/browser
+	$(OFFLINE) $(ONE_THREAD) $(PY) -m pytest -n $(JOBS) --dist worksteal tests/browser
 	$(OFFLINE) $(ONE_THREAD) $(NO_BARS) $(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 
 student: setup-lab ## Build the students' copy in dist/student, and the solutions in dist/solutions
