@@ -68,10 +68,11 @@ def check_explorers(lesson, notebook, screenshot):
         start = picture.get_attribute("alt")
         for control in controls.all():
             move(picture, control)
-        expect(explorer.get_by_role("alert")).to_have_count(0)
-        screenshot(f"{lesson.path.stem}-explorer-{number}", explorer)
-        explorer.get_by_role("button", name="Reset").press("Enter")
-        expect(picture).to_have_attribute("alt", start)
+            expect(explorer.get_by_role("alert")).to_have_count(0)
+            screenshot(f"{lesson.path.stem}-explorer-{number}", explorer)
+            # From the end of another control, two settings may look the same.
+            explorer.get_by_role("button", name="Reset").press("Enter")
+            expect(picture).to_have_attribute("alt", start)
 
 
 def move(picture, control):
