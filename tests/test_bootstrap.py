@@ -482,10 +482,14 @@ def test_make_test_runs_every_part_in_order(checkout):
     result = make(checkout, "test")
     assert result.returncode == 0, result.stderr
     diary = (checkout.venv / "diary").read_text().splitlines()
-    parts = [line for line in diary if line.startswith(("-m ruff", "-m pytest"))]
-    assert [part.split()[1:3] for part in parts[:2]] == [["ruff", "check"], ["ruff", "format"]]
-    units, notebooks = parts[2:]
-    assert units.endswith(" tests")
+    steps = ("-m ruff", "-m tools.npm", "-m tools.frames", "-m pytest")
+    check, layout, packages, frames, units, browser, notebooks = [line for line in diary if line.startswith(steps)]
+    assert check.startswith("-m ruff check")
+    assert layout.startswith("-m ruff format --check")
+    assert packages == "-m tools.npm"
+    assert frames == "-m tools.frames"
+    assert units.endswith(" tests --ignore tests/browser")
+    assert browser.endswith(" tests/browser")
     assert "--nbval-lax" not in notebooks
     assert "--nbval " in notebooks
     assert notebooks.endswith(" notebooks")
@@ -495,10 +499,22 @@ def test_make_test_runs_every_part_in_order(checkout):
 @needs_shell
 def test_make_test_fails_with_the_first_part_that_fails(checkout):
     checkout.make_environment()
-    failing = INTERPRETER.replace("esac", '  "-m pytest"*" tests") exit 1 ;;\nesac')
+    failing = INTERPRETER.replace("esac", '  "-m pytest"*) exit 1 ;;\nesac')
     executable(checkout.venv / "bin" / "python", failing)
     assert make(checkout, "test").returncode != 0
     assert checkout.calls("-m pytest") == 1
+
+
+@needs_make
+@needs_shell
+def test_make_test_goes_on_without_the_browser_tests_packages(checkout):
+    checkout.make_environment()
+    failing = INTERPRETER.replace("esac", '  "-m tools.npm"*) exit 1 ;;\nesac')
+    executable(checkout.venv / "bin" / "python", failing)
+    result = make(checkout, "test")
+    assert result.returncode == 0, result.stderr
+    assert "browser tests will not run" in result.stderr
+    assert checkout.calls("-m pytest") == 3
 
 
 @needs_make
