@@ -40,7 +40,7 @@ test: setup-test ## Prove that everything still holds: style, unit tests, contra
 	$(OFFLINE) $(ONE_THREAD) $(NO_BARS) $(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 
 student: setup-lab ## Build the students' copy in dist/student, and the solutions in dist/solutions
-	$(PY) tools/student_copy.py
+	$(PY) -m tools.student_copy
 
 site: setup-release ## Build the site in dist/site
 	$(PY) -m tools.site

@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ def pytest_configure():
     A hook and not a fixture, because the cells that nbval collects ask for no fixtures.
     """
     runpy.run_path(str(OFFLINE / "sitecustomize.py"))
+    # Some tests end a program by Ctrl-C. A run that was itself started in the background ignores that, and with it
+    # every program it starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     inherited = [Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     search = dict.fromkeys([OFFLINE, ROOT, *inherited])  # a kernel works in another folder: no relative entries
     os.environ["PYTHONPATH"] = os.pathsep.join(map(str, search))

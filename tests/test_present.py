@@ -120,10 +120,10 @@ def test_the_source_is_hidden_where_the_output_speaks_for_itself():
 
 
 def test_no_cell_needs_a_press_of_its_own_for_want_of_a_type_and_no_heading_hides_others():
-    original = lesson(new_markdown_cell("# Title"), as_slide(new_markdown_cell("## Folded"), "subslide"))
+    original = lesson(new_code_cell("1"), as_slide(new_markdown_cell("## Folded"), "subslide"))
     original.cells[1].metadata["jp-MarkdownHeadingCollapsed"] = True
     copy = present.room_copy(original)
-    assert [cell.metadata.slideshow.slide_type for cell in copy.cells] == ["fragment", "subslide"]
+    assert [cell.metadata.slideshow.slide_type for cell in copy.cells] == ["skip", "subslide"]
     assert "jp-MarkdownHeadingCollapsed" not in copy.cells[1].metadata
 
 

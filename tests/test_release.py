@@ -220,7 +220,7 @@ def test_an_error_at_the_very_end_leaves_nothing(course, parts, tmp_path, monkey
 SLOW = """
 import sys, time
 from pathlib import Path
-from tools import release, student_copy
+from tools import folders, release, student_copy
 def build(output, *, root):
     output.mkdir()
     print("building", flush=True)
@@ -228,7 +228,7 @@ def build(output, *, root):
 student_copy.build = build
 release.require_tools = lambda: None
 release.build.__kwdefaults__["root"] = Path(sys.argv[1])
-sys.exit(release.main(["--destination", sys.argv[2]]))
+sys.exit(folders.interruptible(lambda: release.main(["--destination", sys.argv[2]])))
 """
 
 
@@ -242,7 +242,7 @@ def test_a_stopped_build_leaves_nothing(course, tmp_path, number):
         assert process.stdout.readline() == "building\n"
         process.send_signal(number)
         _, said = process.communicate(timeout=30)
-    assert (process.returncode, said) == (130, "Interrupted: nothing was released.\n")
+    assert (process.returncode, said) == (130, "Interrupted: nothing half made is left.\n")
     assert list((tmp_path / "dist").iterdir()) == []
 
 

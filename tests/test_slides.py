@@ -173,7 +173,7 @@ def course(tmp_path, monkeypatch, lesson):
         (packages / part).parent.mkdir(parents=True, exist_ok=True)
         (packages / part).write_text(part)
     (packages / "es5" / "tex-mml-chtml.js").write_text("mathematics")
-    monkeypatch.setattr(slides, "MATHJAX_PARTS", ("tex-mml-chtml.js",))
+    monkeypatch.setattr(slides.npm, "MATHJAX_PARTS", ("tex-mml-chtml.js",))
     monkeypatch.setattr(slides.npm, "package", lambda name: packages)
     fragments = {5: "<figure>moving</figure>"}
     monkeypatch.setattr(slides.frames, "all_fragments", lambda paths: dict.fromkeys(paths, fragments))

@@ -7,7 +7,7 @@ import pytest
 from conftest import OFFLINE
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools import student_copy
+from tools import browser, npm, student_copy
 from tools.execute import run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,9 +44,11 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture
-def run_student(built, monkeypatch):
+def run_student(built, monkeypatch, request):
     """Run a notebook as a student would: in the copy's folder, with the copy's own course_utils."""
     student, _ = built
+    if request.node.callspec.params["name"] != LESSONS[0].name and browser_tests_run():
+        pytest.skip("JupyterLab runs the copy of this lesson, in tests/browser")
     monkeypatch.setenv("PYTHONPATH", str(OFFLINE))
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # the copy stays as it was built
 
@@ -59,6 +61,17 @@ def run_student(built, monkeypatch):
         return notebook
 
     return run_it
+
+
+def browser_tests_run():
+    """Whether there is all that tests/browser needs."""
+    try:
+        browser.chromium()
+        for name in npm.PACKAGES:
+            npm.package(name)
+    except (browser.BrowserError, npm.NpmError):
+        return False
+    return True
 
 
 # --- The course's own lessons -----------------------------------------------------------------------------

@@ -28,7 +28,6 @@ import json
 import math
 import os
 import platform
-import signal
 import subprocess
 import sys
 import tempfile
@@ -45,6 +44,7 @@ import numpy as np
 from PIL import Image
 
 from course_utils.explorer import LIVE_DENSITY, Choice, Explorer, ExplorerError, Slider, Toggle
+from tools.folders import interruptible
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -729,15 +729,6 @@ def _in_turn(paths: Sequence[Path], jobs: int, cache: Path | None) -> Iterator[P
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
-def end_on_sigterm() -> None:
-    """Make SIGTERM end the program as an interrupt does, so that it takes away what is half made."""
-
-    def end(number: int, _: Any) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, end)
-
-
 def _notebook(lesson: str) -> Path:
     """Return the notebook that is called by its number, its name or its path."""
     path = Path(lesson)
@@ -782,5 +773,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    end_on_sigterm()
-    sys.exit(main())
+    sys.exit(interruptible(main))

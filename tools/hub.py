@@ -21,7 +21,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tools.bootstrap import LAB_SETTINGS
-from tools.student_copy import MARKER, move_into_place
+from tools.folders import move_into_place
+from tools.student_copy import MARKER
 
 ROOT = Path(__file__).resolve().parent.parent
 CLASSROOM = ROOT / "docs" / "classroom"

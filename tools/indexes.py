@@ -281,7 +281,7 @@ def passage_of(text: str, written: str, whole: bool = False) -> str | None:
 
 def claims_page() -> str:
     """Return the index of claims as Markdown."""
-    claims = read_claims()
+    claims, titles = read_claims(), _titles()
     lines = [
         MADE,
         "# All claims",
@@ -298,7 +298,7 @@ def claims_page() -> str:
             lesson = claim.lesson
             lines += [
                 "",
-                f"## [{_titles()[lesson]}](../notebooks/{lesson})",
+                f"## [{titles[lesson]}](../notebooks/{lesson})",
                 "",
                 "| statement | section | compared | against |",
                 "|---|---|---|---|",
@@ -311,7 +311,7 @@ def claims_page() -> str:
 
 def glossary_page() -> str:
     """Return the glossary as Markdown."""
-    terms = read_terms()
+    terms, titles = read_terms(), _titles()
     lines = [
         MADE,
         "# Glossary",
@@ -324,7 +324,7 @@ def glossary_page() -> str:
             lines += ["", f"## {term.name}"]
             previous = term.name
         quoted = "\n".join(f"> {line}".rstrip() for line in _absolute(term.passage).splitlines())
-        link = f"[{_titles()[term.lesson]}](../notebooks/{term.lesson}), {term.section or 'opening'}"
+        link = f"[{titles[term.lesson]}](../notebooks/{term.lesson}), {term.section or 'opening'}"
         lines += ["", quoted, ">", f"> — {link}"]
     return "\n".join(lines) + "\n"
 

@@ -31,6 +31,9 @@ PACKAGES = {
 }
 """A package's name, with its version and the SHA-512 of its archive in base 64."""
 
+MATHJAX_PARTS = ("tex-mml-chtml.js", "a11y", "input/tex/extensions", "output/chtml/fonts", "sre", "ui")
+"""What MathJax loads for TeX shown as HTML, its menu and its speech included."""
+
 
 class NpmError(Exception):
     """A package is not there and cannot be fetched; the message says why and what to do."""
@@ -70,6 +73,15 @@ def package(name: str, cache: Path = CACHE) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         (Path(place) / "package").rename(folder)
     return folder
+
+
+def copy_mathjax(package: Path, target: Path) -> None:
+    """Copy what pages load of MathJax's package into the folder `target`, with its licence."""
+    for part in MATHJAX_PARTS:
+        source, copied = package / "es5" / part, target / part
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, copied) if source.is_dir() else shutil.copy2(source, copied)
+    shutil.copy2(package / "LICENSE", target / "LICENSE")
 
 
 def main() -> int:

@@ -36,8 +36,8 @@ from nbformat.v4 import output_from_msg
 
 from tools.bootstrap import LAB_SETTINGS
 from tools.execute import CELL_SECONDS, NotebookError, describe, read, write
-from tools.slide_types import speaks_for_itself
-from tools.student_copy import move_into_place
+from tools.folders import move_into_place
+from tools.slide_types import kind, speaks_for_itself
 
 ROOT = Path(__file__).resolve().parent.parent
 STYLE = Path(__file__).with_suffix(".css")
@@ -112,20 +112,16 @@ def room_copy(notebook: NotebookNode) -> NotebookNode:
     for cell in notebook.cells:
         cell.metadata.pop("jp-MarkdownHeadingCollapsed", None)
         # The deck would give a cell without a type a key press of its own.
-        cell.metadata.setdefault("slideshow", NotebookNode()).setdefault("slide_type", "fragment")
+        cell.metadata.setdefault("slideshow", NotebookNode()).setdefault("slide_type", kind(cell))
         if cell.cell_type == "code" and speaks_for_itself(cell):
             cell.metadata.setdefault("jupyter", NotebookNode()).source_hidden = True
     return notebook
 
 
-def _slide_type(cell: NotebookNode) -> str:
-    return cell.metadata.get("slideshow", {}).get("slide_type", "")
-
-
 def _belongs_to_room(cell: NotebookNode) -> bool:
-    if "solution" in cell.metadata.get("tags", []) or _slide_type(cell) == "notes":
+    if "solution" in cell.metadata.get("tags", []) or kind(cell) == "notes":
         return False
-    return cell.cell_type == "code" or _slide_type(cell) != "skip"
+    return cell.cell_type == "code" or kind(cell) != "skip"
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,11 @@ import ast
 import hashlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +28,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from tools import browser, npm, site, slides, student_copy
+from tools.folders import interruptible, write_zip
 
 ROOT = Path(__file__).resolve().parent.parent
 SUMS = "SHA256SUMS"
@@ -137,17 +136,6 @@ def write_sums(folder: Path) -> None:
     (folder / SUMS).write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
-def write_zip(folder: Path, target: Path) -> None:
-    """Write a folder as an archive: the same bytes for the same files."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                entry = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}")
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = (0o100755 if os.access(path, os.X_OK) else 0o100644) << 16
-                archive.writestr(entry, path.read_bytes())
-
-
 # --- building ---------------------------------------------------------------------------------------------------------
 
 
@@ -175,7 +163,7 @@ def build(destination: Path, *, root: Path = ROOT, repository: str = "") -> Path
         staging = Path(place) / name
         _fill(staging, root, repository)
         write_sums(staging)
-        write_zip(staging, Path(place) / archive.name)
+        write_zip(staging, Path(place) / archive.name, name)
         digest = hashlib.sha256((Path(place) / archive.name).read_bytes()).hexdigest()
         (Path(place) / checksum.name).write_text(f"{digest}  {archive.name}\n", encoding="utf-8")
         placed: list[Path] = []
@@ -228,24 +216,19 @@ class _Part:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns 0, 1 if nothing was built, or 130 if it was interrupted."""
+    """Run the command; returns 0, or 1 if nothing was built."""
     parser = argparse.ArgumentParser(prog="python -m tools.release", description="Build a release of the course.")
     parser.add_argument("--destination", type=Path, default=ROOT / "dist", metavar="FOLDER")
     options = parser.parse_args(arguments)
-    # A stopped build clears up as an interrupted one does.
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     try:
         release = build(options.destination, repository=os.environ.get("COURSE_REPOSITORY", site.REPOSITORY))
     except ReleaseError as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("Interrupted: nothing was released.", file=sys.stderr)
-        return 130
     size = release.with_name(f"{release.name}.zip").stat().st_size / 1e6
     print(f"release: {release} (zip {size:.1f} MB)")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(interruptible(main))

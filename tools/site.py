@@ -25,7 +25,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -36,15 +35,13 @@ import nbformat
 from nbformat import NotebookNode
 
 from tools import frames, npm
+from tools.folders import interruptible, move_into_place, require_replaceable, write_zip
 from tools.student_copy import build as build_student_copy
-from tools.student_copy import move_into_place, student_notebook
+from tools.student_copy import student_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
 REPOSITORY = ""
 """The repository's address, such as ``https://github.com/OWNER/NAME``; empty while it has none."""
-
-MATHJAX_PARTS = ("tex-mml-chtml.js", "a11y", "input/tex/extensions", "output/chtml/fonts", "sre", "ui")
-"""What MathJax loads for TeX shown as HTML, its menu and its speech included."""
 
 MARKER = ".built-by-site"
 PAGES = ("README.md", "docs/claims.md", "docs/glossary.md")
@@ -350,15 +347,9 @@ def _toctree(names: Sequence[str], *, hidden: bool, caption: str = "") -> str:
 
 
 def _zip_student_copy(root: Path, place: Path, target: Path) -> int:
-    """Write the students' copy as one archive, the same bytes for the same course; returns their number."""
+    """Write the students' copy as one archive; returns its size in bytes."""
     student, solutions = build_student_copy(place / "course", root=root)
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in sorted(student.rglob("*")):
-            if path.is_file():
-                entry = zipfile.ZipInfo(f"course/{path.relative_to(student).as_posix()}")
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = (0o100755 if os.access(path, os.X_OK) else 0o100644) << 16
-                archive.writestr(entry, path.read_bytes())
+    write_zip(student, target, "course")
     shutil.rmtree(student)
     shutil.rmtree(solutions)
     return target.stat().st_size
@@ -378,16 +369,6 @@ def mathjax() -> Path:
         return npm.package("mathjax")
     except npm.NpmError as error:
         raise SiteError(f"The site shows mathematics with MathJax. {error}") from error
-
-
-def _copy_mathjax(package: Path, target: Path) -> None:
-    for part in MATHJAX_PARTS:
-        if (package / "es5" / part).is_dir():
-            shutil.copytree(package / "es5" / part, target / part)
-        else:
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(package / "es5" / part, target / part)
-    shutil.copy2(package / "LICENSE", target / "LICENSE")
 
 
 # --- what a browser would load
@@ -494,7 +475,9 @@ def build(output: Path, *, root: Path = ROOT, repository: str = "") -> dict[str,
         folder exists and is not an earlier site.
     """
     output = output.resolve()
-    _require_replaceable(output, root)
+    if root.resolve().is_relative_to(output):
+        raise SiteError(f"{output} holds the course itself: name another folder")
+    require_replaceable(output, MARKER, SiteError)
     require_packages()
     package = mathjax()
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -503,7 +486,7 @@ def build(output: Path, *, root: Path = ROOT, repository: str = "") -> dict[str,
         source, built = Path(name) / "source", Path(name) / "html"
         source.mkdir()
         lessons = collect(root, source, repository)
-        _copy_mathjax(package, source / "static" / "mathjax")
+        npm.copy_mathjax(package, source / "static" / "mathjax")
         _run_sphinx(source, built, Path(name) / "doctrees", repository)
         if found := outside_requests(built):
             raise SiteError("these would be loaded from another host:\n" + "\n".join(found))
@@ -527,18 +510,6 @@ def require_packages() -> None:
             f"{' and '.join(missing)} not installed; to mend it, run make site, or install the course's extra for it: "
             "python tools/bootstrap.py release"
         )
-
-
-def _require_replaceable(output: Path, root: Path) -> None:
-    if root.resolve().is_relative_to(output):
-        raise SiteError(f"{output} holds the course itself: name another folder")
-    if not output.exists() or (output / MARKER).is_file():
-        return
-    if output.is_dir() and not any(output.iterdir()):
-        return
-    raise SiteError(
-        f"{output} exists and was not built by this command, so it is left alone: name another folder, or move it away"
-    )
 
 
 def _run_sphinx(source: Path, built: Path, doctrees: Path, repository: str) -> None:
@@ -588,5 +559,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    frames.end_on_sigterm()
-    sys.exit(main())
+    sys.exit(interruptible(main))

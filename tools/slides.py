@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 from nbconvert import SlidesExporter
@@ -28,8 +29,11 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from tools import browser, frames, npm
+from tools.folders import interruptible, move_into_place, require_replaceable
 from tools.slide_types import kind, speaks_for_itself
-from tools.student_copy import move_into_place
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 DECK = Path(__file__).resolve().parent / "deck"
@@ -40,7 +44,6 @@ MOST = 30
 
 REVEAL_PARTS = ("dist/reset.css", "dist/reveal.css", "dist/reveal.js", "LICENSE")
 NOTES_PARTS = ("notes.js", "speaker-view.html")
-MATHJAX_PARTS = ("tex-mml-chtml.js", "a11y", "input/tex/extensions", "output/chtml/fonts", "sre", "ui")
 NOTE = re.compile(r"<details>\s*<summary>\s*Presenter['’]s note · (\d+) min\s*</summary>(.*)</details>", re.DOTALL)
 
 
@@ -159,7 +162,7 @@ def build(output: Path, *, root: Path = ROOT, lessons: Sequence[str] = ()) -> li
         not an earlier one.
     """
     output = output.resolve()
-    _require_replaceable(output)
+    require_replaceable(output, MARKER, SlidesError)
     paths = _paths(root, lessons)
     try:
         packages = npm.package("reveal.js"), npm.package("mathjax")
@@ -189,16 +192,6 @@ def _paths(root: Path, lessons: Sequence[str]) -> list[Path]:
     return [path for path in paths if not lessons or path.name[:2] in lessons]
 
 
-def _require_replaceable(output: Path) -> None:
-    if not output.exists() or (output / MARKER).is_file():
-        return
-    if output.is_dir() and not any(output.iterdir()):
-        return
-    raise SlidesError(
-        f"{output} exists and was not built by this command, so it is left alone: name another folder, or move it away"
-    )
-
-
 def _write_deck(path: Path, folder: Path, fragments: Mapping[int, str]) -> Deck:
     notebook = nbformat.read(path, as_version=4)
     try:
@@ -225,11 +218,7 @@ def _write_assets(target: Path, reveal: Path, mathjax: Path) -> None:
         shutil.copy2(reveal / part, target / "reveal" / Path(part).name)
     for part in NOTES_PARTS:
         shutil.copy2(reveal / "plugin" / "notes" / part, target / "reveal" / "notes" / part)
-    for part in MATHJAX_PARTS:
-        source, copied = mathjax / "es5" / part, target / "mathjax" / part
-        copied.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, copied) if source.is_dir() else shutil.copy2(source, copied)
-    shutil.copy2(mathjax / "LICENSE", target / "mathjax" / "LICENSE")
+    npm.copy_mathjax(mathjax, target / "mathjax")
     for file in (DECK / "deck.js", DECK / "deck.css", frames.SCRIPT, frames.STYLES):
         shutil.copy2(file, target / file.name)
     shutil.copy2(ROOT / "docs" / "site" / "static" / "favicon.svg", target / "favicon.svg")
@@ -292,6 +281,15 @@ _MEASURE = """() => Reveal.getSlides().map((slide) => {
 })"""
 
 
+def cut_off(page: Page) -> list[str]:
+    """Visit every slide of an open deck; return a line for each that is larger than the deck."""
+    return [
+        f"slide {number} ({slide['words'][:40]}): {slide['right']:.0f} × {slide['bottom']:.0f}"
+        for number, slide in enumerate(page.evaluate(_MEASURE), start=1)
+        if slide["right"] > WIDTH or slide["bottom"] > HEIGHT
+    ]
+
+
 def oversized(folder: Path) -> list[str]:
     """Open every deck of a folder in Chromium; return a line for each slide that is cut off.
 
@@ -306,10 +304,7 @@ def oversized(folder: Path) -> list[str]:
             for path in sorted(folder.glob("[0-9][0-9]_*.html")):
                 page.goto(path.as_uri())
                 page.wait_for_function("window.Reveal && Reveal.isReady()", timeout=120_000)
-                for number, slide in enumerate(page.evaluate(_MEASURE), start=1):
-                    if slide["right"] > WIDTH or slide["bottom"] > HEIGHT:
-                        size = f"{slide['right']:.0f} × {slide['bottom']:.0f}"
-                        found.append(f"{path.stem}, slide {number} ({slide['words'][:40]}): {size}")
+                found += [f"{path.stem}, {line}" for line in cut_off(page)]
     except browser.BrowserError as error:
         raise SlidesError(str(error)) from error
     return found
@@ -341,4 +336,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(interruptible(main))

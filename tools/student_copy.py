@@ -1,6 +1,6 @@
 """Build the students' copy of the course, and the solutions apart from it.
 
-    python tools/student_copy.py [DESTINATION]      (default: dist/student)
+    python -m tools.student_copy [DESTINATION]      (default: dist/student)
 
 DESTINATION gets the notebooks without their solutions and without the verdicts of the exercises, and what is
 needed to work through them. The folder `solutions` beside it gets one notebook for each lesson: its
@@ -22,6 +22,8 @@ from pathlib import Path
 import nbformat
 from nbconvert.preprocessors import TagRemovePreprocessor
 from nbformat import NotebookNode
+
+from tools.folders import interruptible, move_into_place, require_replaceable
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKER = ".built-by-student-copy"
@@ -153,7 +155,7 @@ def build(destination: Path, *, root: Path = ROOT) -> tuple[Path, Path]:
         if destination.is_relative_to((root / folder).resolve()):
             raise StudentCopyError(f"{destination}: choose a place outside the course's own {folder} folder")
     for target in (destination, solutions):
-        _require_replaceable(target)
+        require_replaceable(target, MARKER, StudentCopyError)
     destination.parent.mkdir(parents=True, exist_ok=True)
     # Built beside its place, on the same disk, so that a rename finishes it.
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".student-copy-") as name:
@@ -162,29 +164,6 @@ def build(destination: Path, *, root: Path = ROOT) -> tuple[Path, Path]:
         move_into_place(staging / "student", destination, staging / "earlier-student")
         move_into_place(staging / "solutions", solutions, staging / "earlier-solutions")
     return destination, solutions
-
-
-def _require_replaceable(target: Path) -> None:
-    if not target.exists() or (target / MARKER).is_file():
-        return
-    if target.is_dir() and not any(target.iterdir()):
-        return
-    raise StudentCopyError(
-        f"{target} exists and was not built by this command, so it is left alone: "
-        "name another destination, or move it away"
-    )
-
-
-def move_into_place(built: Path, target: Path, earlier: Path) -> None:
-    """Put `built` where `target` is; if that fails, `target` is what it was."""
-    if target.exists():
-        target.rename(earlier)
-    try:
-        built.rename(target)
-    except BaseException:
-        if earlier.exists():
-            earlier.rename(target)
-        raise
 
 
 def _fill(student: Path, solutions: Path, root: Path) -> None:
@@ -233,7 +212,9 @@ def _write(notebook: NotebookNode, path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 0, or 1 if nothing was built."""
-    parser = argparse.ArgumentParser(description="Build the students' copy, and the solutions beside it.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.student_copy", description="Build the students' copy, and the solutions beside it."
+    )
     parser.add_argument("destination", nargs="?", type=Path, default=ROOT / "dist" / "student")
     options = parser.parse_args(arguments)
     try:
@@ -246,4 +227,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(interruptible(main))

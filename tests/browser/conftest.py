@@ -14,7 +14,7 @@ from playwright.sync_api import expect, sync_playwright
 from browser import watch
 from browser.lab import serve
 from tools import browser as chromium
-from tools import npm
+from tools import npm, student_copy
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests" / "browser"
@@ -110,8 +110,10 @@ def axe():
 
 @pytest.fixture(scope="package")
 def lab_server(tmp_path_factory):
-    """A JupyterLab as `make lab` starts it, one for each test process; it serves an empty temporary folder."""
-    with serve(tmp_path_factory.mktemp("lab")) as server:
+    """A JupyterLab as `make lab` starts it, one for each test process; it serves a students' copy of the course."""
+    home = tmp_path_factory.mktemp("lab")
+    course, _ = student_copy.build(home / "student")
+    with serve(course, home) as server:
         yield server
 
 

@@ -47,10 +47,13 @@ class LabServer:
 
 
 @contextmanager
-def serve(home: Path) -> Iterator[LabServer]:
-    """Start a JupyterLab that serves `home/notebooks`; what it stores of its own is in `home` too."""
-    folder, settings, config = home / "notebooks", home / "settings", home / "config"
-    for new in (folder, settings, config):
+def serve(course: Path, home: Path) -> Iterator[LabServer]:
+    """Start a JupyterLab that serves `course/notebooks`; what it stores of its own is in `home`.
+
+    Its kernels find the packages of `course` before any other.
+    """
+    folder, settings, config = course / "notebooks", home / "settings", home / "config"
+    for new in (settings, config):
         new.mkdir()
     (settings / "overrides.json").write_text(json.dumps(LAB_SETTINGS), encoding="utf-8")
     shutil.copy(ROOT / "tools" / "jupyter_server_config.py", config)
@@ -61,6 +64,7 @@ def serve(home: Path) -> Iterator[LabServer]:
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "JUPYTER_TOKEN": TOKEN,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(course), os.environ.get("PYTHONPATH")])),
     }
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"]
     command += ["--ServerApp.port=0", f"--ServerApp.root_dir={folder}", f"--LabApp.app_settings_dir={settings}"]

@@ -69,10 +69,7 @@ def test_a_deck_is_whole(name, folder, page, axe, screenshot):
         assert presses < 200
     assert presses >= total - 1
 
-    cut = [
-        one for one in page.evaluate(slides._MEASURE) if one["right"] > slides.WIDTH or one["bottom"] > slides.HEIGHT
-    ]
-    assert cut == []
+    assert slides.cut_off(page) == []
 
     explorers = page.locator(".course-frames")
     for index in range(explorers.count()):

@@ -1,13 +1,12 @@
 """Every lesson in JupyterLab, as a reader has it: run, explored by keyboard, its exercise answered, saved."""
 
 import re
-import shutil
 from pathlib import Path
 
 import contracts
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import expect
 
 from browser.lab import LabNotebook
@@ -38,12 +37,34 @@ BROKEN_PICTURES = """[...document.querySelectorAll(".jp-Notebook img")]
 CONTROLS = ".noUi-handle, select, input[type=checkbox]"
 
 
-def without_outputs(path):
-    """Return a notebook as a fresh copy of the course would have it if nothing had been run."""
-    notebook = nbformat.read(path, as_version=4)
+def students_lesson(path, folder):
+    """Return a lesson of the students' copy as if nothing had been run, with the course's solutions as its end.
+
+    So nothing is attempted until the last lesson cell has run. One more cell says where the course's package lies.
+    """
+    notebook = nbformat.read(folder / path.name, as_version=4)
     for _, cell in contracts.code_cells(notebook):
         cell.outputs, cell.execution_count = [], None
+    whole = nbformat.read(path, as_version=4)
+    notebook.cells += [cell for cell in whole.cells if "solution" in contracts.tags(cell)]
+    notebook.cells += [new_markdown_cell("#### Package"), new_code_cell("import course_utils\n\ncourse_utils.__file__")]
+    for cell in notebook.cells:
+        if "solution" in contracts.tags(cell) and cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
     return notebook
+
+
+def check_run(saved, path, folder):
+    """All cells have run in their order, with the copy's own package; before the solutions, nothing was attempted."""
+    assert contracts.executed(saved, path) == []
+    assert Path(saved.cells[-1].outputs[0].data["text/plain"].strip("'")).is_relative_to(folder.parent)
+    verdicts = {"exercise": [], "solution": []}
+    for _, cell in contracts.code_cells(saved):
+        for tag in contracts.tags(cell) & set(verdicts):
+            verdicts[tag].append(contracts.verdict(cell).split(":")[0])
+    assert set(verdicts["exercise"]) == {"○ Not attempted yet"}
+    assert set(verdicts["solution"]) == {"✓ Correct"}
+    assert len(verdicts["exercise"]) == len(verdicts["solution"])
 
 
 def first_exercise(notebook):
@@ -138,7 +159,7 @@ def check_page(page, axe):
     """No formula and no picture is broken, and nothing that the course shows shuts out a reader."""
     assert page.locator(".jp-Notebook mjx-merror").count() == 0
     assert page.evaluate(BROKEN_PICTURES) == []
-    violations = axe(page, ".jp-Notebook .jp-OutputArea-output, .jp-Notebook .jp-MarkdownOutput")
+    violations = axe(page, ".jp-Notebook .jp-OutputArea-output")
     assert [found for found in violations if not (found.rule == NAMELESS and "noUi-handle" in found.element)] == []
 
 
@@ -149,14 +170,13 @@ def test_every_lesson_has_its_slip():
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_a_lesson_works_in_the_lab(path, lab, page, screenshot, axe):
-    notebook = without_outputs(path)
-    shutil.copytree(path.parent / "images", lab.folder / "images", dirs_exist_ok=True)
+    notebook = students_lesson(path, lab.folder)
     nbformat.write(notebook, lab.folder / path.name, version=nbformat.NO_CONVERT)
     lesson = LabNotebook(page, lab, path.name)
     lesson.run_all(timeout=600)
     saved = lesson.save()
-    assert contracts.executed(saved, path) == []
     check_saved(saved, notebook, {})
+    check_run(saved, path, lab.folder)
 
     check_explorers(lesson, notebook, screenshot)
     starter, answer = check_exercise(lesson, notebook, screenshot)
