@@ -681,7 +681,7 @@ class _Stage:
         else:
             self.canvas.restore_region(self._background)
             self._draw_moving()
-        return " ".join(sentence.split())
+        return re.sub(r"(?<![\w.)−])-(?=\.?\d)", "−", " ".join(sentence.split()))  # formatted numbers have a hyphen
 
     def frame(self) -> bytes:
         return _quick_png(self.pixels())

@@ -231,6 +231,12 @@ def test_draw_must_return_a_sentence(sentence):
         make(draw=lambda parts, mean: sentence).picture()
 
 
+def test_numbers_in_a_sentence_have_minus_signs_and_words_keep_their_hyphens():
+    explorer = make(draw=lambda parts, mean: "At (-2, -.5) the log-likelihood is -1.5e-07 for waits of 40-50 min.")
+    _, sentence = explorer.snapshot(explorer.defaults)
+    assert sentence == "At (−2, −.5) the log-likelihood is −1.5e-07 for waits of 40-50 min."
+
+
 def test_picture_shows_the_default_wherever_the_controls_are():
     explorer = make()
     at_default = explorer.picture()
@@ -566,7 +572,7 @@ def test_snapshots_and_moves_on_two_threads_do_not_mix():
     thread.start()
     for mean in (1, -1, 0.5) * 5:
         explorer.set(mean=mean)
-        assert page().caption == f"The curve peaks at {mean:g} min."
+        assert page().caption == f"The curve peaks at {mean:g} min.".replace("-", "−")
     thread.join(timeout=60)
     assert not thread.is_alive()
     assert wrong == []
@@ -766,7 +772,7 @@ def test_set_moves_the_controls_on_display():
     explorer._repr_mimebundle_()
     explorer.set(mean=-1.5)
     assert widgets(ipywidgets.FloatSlider)[0].value == -1.5
-    assert page().caption == "The curve peaks at -1.5 min."
+    assert page().caption == "The curve peaks at −1.5 min."
 
 
 def test_an_error_is_told_in_words_and_the_explorer_recovers():
@@ -780,7 +786,7 @@ def test_an_error_is_told_in_words_and_the_explorer_recovers():
     assert shown.caption == "The curve peaks at 1 min."
     slider.value = -1
     assert page().error == ""
-    assert page().caption == "The curve peaks at -1 min."
+    assert page().caption == "The curve peaks at −1 min."
     fresh = make()
     fresh.set(mean=-1)
     assert explorer.frame() == fresh.frame()

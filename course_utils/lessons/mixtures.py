@@ -147,7 +147,7 @@ def _draw_singularity(parts, log_scale, point, shape):
     parts.curve.set_data(parts.grid, (1 - _SPIKE_WEIGHT) * stats.norm.pdf(parts.grid, *rest))
     return (
         f"σ = {np.exp(log_scale):.2g} minutes around the wait of {centre:.0f}: log-likelihood {now[0]:.1f} nats; "
-        f"with the prior {now[1]:.0f}."
+        f"with a prior of strength {shape:.1f}, {now[1]:.1f}."
     )
 
 
