@@ -1,3 +1,5 @@
+import shutil
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -150,6 +152,16 @@ def test_the_copy_holds_what_a_student_needs_and_no_more(built):
     assert not [path for path in paths if "__pycache__" in path.parts or path.parts[:2] == ("data", "cache")]
     text = (student / "README.md").read_text(encoding="utf-8")
     assert all(f"(notebooks/{path.name})" in text for path in LESSONS)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no program called make")
+def test_make_in_the_copy_lists_what_works_there(built):
+    said = subprocess.run(["make"], cwd=built[0], capture_output=True, text=True, check=True).stdout
+    assert [line.split()[:2] for line in said.splitlines()] == [["make", "help"], ["make", "lab"]]
+    planned = subprocess.run(["make", "-n", "lab"], cwd=built[0], capture_output=True, text=True, check=True).stdout
+    assert "tools/bootstrap.py" in planned and "-m jupyterlab" in planned
+    unknown = subprocess.run(["make", "-n", "site"], cwd=built[0], capture_output=True, text=True)
+    assert unknown.returncode and "No rule to make target" in unknown.stderr
 
 
 # --- A small course ---------------------------------------------------------------------------------------

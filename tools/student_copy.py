@@ -31,6 +31,7 @@ MARKER = ".built-by-student-copy"
 FOLDERS = ("course_utils", "data")
 FILES = ("CITATION.cff", "LICENSE*", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
 TOOLS = ("tools/bootstrap.py", "tools/jupyter_server_config.py")  # `make lab` starts with them
+COMMANDS = ("help", "lab")  # what of the Makefile works in the copy
 LEAST = 12  # shorter lines, such as 'return x', belong to no solution in particular
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "cache", ".*")
 README = """\
@@ -85,6 +86,17 @@ def _title(notebook: NotebookNode) -> str:
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     found = re.search(r"^# (.+)$", text, flags=re.MULTILINE)
     return found[1].strip() if found else "a lesson"
+
+
+def students_makefile(text: str) -> str:
+    """Return the course's Makefile without the commands that need what students do not get."""
+    kept = []
+    for block in text.split("\n\n"):
+        command = re.match(r"([a-z-]+):.*## ", block)
+        if command is None or command[1] in COMMANDS:
+            kept.append(block)
+    names = f".PHONY: {' '.join(COMMANDS)} setup-lab"
+    return re.sub(r"^\.PHONY:(?:.*\\\n)*.*$", names, "\n\n".join(kept), flags=re.MULTILINE)
 
 
 def solution_lines(notebook: NotebookNode) -> set[str]:
@@ -179,6 +191,8 @@ def _fill(student: Path, solutions: Path, root: Path) -> None:
     for file in _files(root):
         (student / file.relative_to(root)).parent.mkdir(exist_ok=True)
         shutil.copy2(file, student / file.relative_to(root))
+    makefile = student / "Makefile"
+    makefile.write_text(students_makefile(makefile.read_text(encoding="utf-8")), encoding="utf-8")
     # Pictures and settings stand beside the notebooks.
     leave_out = shutil.ignore_patterns("*.ipynb", "__pycache__", ".*")
     shutil.copytree(root / "notebooks", student / "notebooks", ignore=leave_out)
