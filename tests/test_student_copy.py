@@ -157,7 +157,8 @@ def test_the_copy_holds_what_a_student_needs_and_no_more(built):
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no program called make")
 def test_make_in_the_copy_lists_what_works_there(built):
     said = subprocess.run(["make"], cwd=built[0], capture_output=True, text=True, check=True).stdout
-    assert [line.split()[:2] for line in said.splitlines()] == [["make", "help"], ["make", "lab"]]
+    # Run by another make, it says also which folder it enters.
+    assert [line.split()[1] for line in said.splitlines() if line.startswith("  make ")] == ["help", "lab"]
     planned = subprocess.run(["make", "-n", "lab"], cwd=built[0], capture_output=True, text=True, check=True).stdout
     assert "tools/bootstrap.py" in planned and "-m jupyterlab" in planned
     unknown = subprocess.run(["make", "-n", "site"], cwd=built[0], capture_output=True, text=True)
