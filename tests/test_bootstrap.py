@@ -63,6 +63,11 @@ class Checkout:
         (self.venv / "import-says").touch()
         self.pip_will("Collecting torch\nInstalling collected packages: torch\nSuccessfully installed torch")
 
+    def fails(self, command):
+        """Let the stand-in fail where it is called with arguments that begin so."""
+        failing = INTERPRETER.replace("esac", f'  "{command}"*) exit 1 ;;\nesac')
+        executable(self.venv / "bin" / "python", failing)
+
     def pip_will(self, say, status=0):
         (self.venv / "pip-says").write_text(say + "\n")
         (self.venv / "pip-status").write_text(str(status))
@@ -499,8 +504,7 @@ def test_make_test_runs_every_part_in_order(checkout):
 @needs_shell
 def test_make_test_fails_with_the_first_part_that_fails(checkout):
     checkout.make_environment()
-    failing = INTERPRETER.replace("esac", '  "-m pytest"*) exit 1 ;;\nesac')
-    executable(checkout.venv / "bin" / "python", failing)
+    checkout.fails("-m pytest")
     assert make(checkout, "test").returncode != 0
     assert checkout.calls("-m pytest") == 1
 
@@ -509,8 +513,7 @@ def test_make_test_fails_with_the_first_part_that_fails(checkout):
 @needs_shell
 def test_make_test_goes_on_without_the_browser_tests_packages(checkout):
     checkout.make_environment()
-    failing = INTERPRETER.replace("esac", '  "-m tools.npm"*) exit 1 ;;\nesac')
-    executable(checkout.venv / "bin" / "python", failing)
+    checkout.fails("-m tools.npm")
     result = make(checkout, "test")
     assert result.returncode == 0, result.stderr
     assert "browser tests will not run" in result.stderr

@@ -43,14 +43,11 @@ def students_lesson(path, folder):
     So nothing is attempted until the last lesson cell has run. One more cell says where the course's package lies.
     """
     notebook = nbformat.read(folder / path.name, as_version=4)
-    for _, cell in contracts.code_cells(notebook):
-        cell.outputs, cell.execution_count = [], None
     whole = nbformat.read(path, as_version=4)
     notebook.cells += [cell for cell in whole.cells if "solution" in contracts.tags(cell)]
     notebook.cells += [new_markdown_cell("#### Package"), new_code_cell("import course_utils\n\ncourse_utils.__file__")]
-    for cell in notebook.cells:
-        if "solution" in contracts.tags(cell) and cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+    for _, cell in contracts.code_cells(notebook):
+        cell.outputs, cell.execution_count = [], None
     return notebook
 
 
