@@ -31,6 +31,7 @@ SHOWING = {"check", "claim", "display", "print", "show"}  # calls that leave an 
 BANNED = ("simply", "obviously", "just")
 FRAME = ("You will be able to", "What to remember", "Common confusions", "Going further")
 MAX_LINES, MAX_MEDIAN, MAX_IMPORT_LINES, MAX_REMEMBER = 25, 8, 8, 7
+MAX_COLUMNS = 88  # as in notebooks/ruff.toml
 MAX_OUTPUT_LINES, MAX_NOTEBOOK_BYTES = 40, 4 * 1024 * 1024
 MIN_ALT, MIN_MISCONCEPTIONS = 20, 3
 
@@ -412,6 +413,20 @@ def cell_lengths(notebook: NotebookNode, path: Path) -> list[str]:
     ]
     if lengths and statistics.median(lengths.values()) > MAX_MEDIAN:
         found.append(f"the median code cell has {statistics.median(lengths.values()):g} lines, more than {MAX_MEDIAN}")
+    return found
+
+
+@rule
+def line_widths(notebook: NotebookNode, path: Path) -> list[str]:
+    """Code that fits a page, a slide and half a screen: no line, fenced blocks included, above 88 columns."""
+    found = []
+    for index, cell in enumerate(notebook.cells):
+        fenced = re.findall(r"^(```|~~~)[^\n]*\n(.*?)^\1", cell.source, flags=re.MULTILINE | re.DOTALL)
+        code = cell.source if cell.cell_type == "code" else "".join(block for _, block in fenced)
+        for line in code.splitlines():
+            if len(line) > MAX_COLUMNS:
+                name = describe(index, cell)
+                found.append(f"{name} has a line of {len(line)} columns, more than {MAX_COLUMNS}: {line.strip()[:40]}")
     return found
 
 
