@@ -94,7 +94,7 @@ MUTANTS = {
         "np.sum((waits - m) ** 2) + 1.0 * (m - 70) ** 2",
         LOOP,
     ),
-    "the prior's square forgotten": (" + 1.0 * ((m - 70) ** 2 + variance))", ")", LOOP),
+    "the prior's square forgotten": (" + 1.0 * ((m - 70) ** 2 + variance)", "", LOOP),
     "digamma forgotten": (
         "log_rho[:, k] = special.digamma(concentrations[k])",
         "log_rho[:, k] = np.log(concentrations[k])",
