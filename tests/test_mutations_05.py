@@ -60,7 +60,7 @@ MUTANTS = {
         "- 1 + 2 * log_scale).sum(dim=1)",
         ELBO,
     ),
-    "scale for log-scale": ("variance = torch.exp(2 * log_scale)", "variance = log_scale**2", ELBO),
+    "scale for log-scale": ("variance, noise = torch.exp(2 * log_scale)", "variance, noise = log_scale**2", ELBO),
     "mean over pixels": (
         "misfit = ((x - mu - mean @ W.T) ** 2).sum(dim=1)",
         "misfit = ((x - mu - mean @ W.T) ** 2).mean(dim=1)",
