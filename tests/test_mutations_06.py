@@ -66,7 +66,7 @@ MUTANTS = {
         "slopes = torch.autograd.grad(wave(mean + scale.detach() * noise + 0 * scale).mean(), (mean, scale))",
         COURSE_PATHS,
     ),
-    "ε forgotten": ("* (z - mean) / scale  # ∂f/∂z times ε", "* 1.0", "rsample passes on ∂f/∂z · ε to the scale"),
+    "ε forgotten": ("slope * (z - mean) / scale", "slope * 1.0", "rsample passes on ∂f/∂z · ε to the scale"),
     "Aᵀ for A": ("z = epsilon @ A.T + b", "z = epsilon @ A + b", COVARIANCE),
     "the covariance for its factor": ("z = epsilon @ A.T + b", "z = epsilon @ (A @ A.T) + b", COVARIANCE),
     "no determinant": (" - A.det().abs().log()", "", LOG_DENSITY),
@@ -77,11 +77,11 @@ MUTANTS = {
         "E[∇f εᵀ] is the gradient of E‖z‖² = tr AAᵀ + ‖b‖², that is 2A",
     ),
     "the inverse distribution function upside down": (
-        "z = -torch.log1p(-u) / rate",
-        "z = -torch.log1p(-u) * rate",
+        "(-torch.log1p(-u) / rate)",
+        "(-torch.log1p(-u) * rate)",
         "inverse distribution function: ∂E[z]/∂λ = −1/λ² for the exponential",
     ),
-    "the implicit slope without its minus": ("implicit = -slope_of_cdf", "implicit = slope_of_cdf", IMPLICIT),
+    "the implicit slope without its minus": ("ours = -slope_of_cdf", "ours = slope_of_cdf", IMPLICIT),
     "the implicit slope not over the density": (" / stats.gamma.pdf(draws, 2.3)", "", IMPLICIT),
     "the coin's score for tails": (
         "-1 / (1 - p))",
@@ -123,13 +123,13 @@ MUTANTS = {
         WIDTHS,
     ),
     "black-box VI without entropy": (
-        "(log_joint - gradients.gaussian_log_prob(z, mean.detach(), factor.detach()))",
-        "log_joint",
+        "return (joint(z) - log_q).mean()",
+        "return joint(z).mean()",
         WIDTHS,
     ),
     "black-box VI without N/B": (
-        "gradients.minibatch_log_joint(log_prior, log_likelihood, batch, len(x))(z)",
-        "log_prior(z) + log_likelihood(z, batch.expand(len(z), -1)).sum(dim=1)",
+        "return (joint(z) - log_q).mean()",
+        "return (log_prior(z) + log_likelihood(z, batch.expand(len(z), -1)).sum(dim=1) - log_q).mean()",
         MEANS,
     ),
     "the entropy without its e": (

@@ -45,8 +45,8 @@ MUTANTS = {
     "one logarithm only": ("g = -torch.log(-torch.log(u))", "g = -torch.log(u)", GUMBEL),
     "outer sign of the noise": ("g = -torch.log(-torch.log(u))", "g = torch.log(-torch.log(u))", GUMBEL),
     "place of the maximum: the largest logit": (
-        "location = torch.logsumexp(stamp_logits, 0).item()",
-        "location = stamp_logits.max().item()",
+        "torch.logsumexp(stamp_logits, 0).item()",
+        "stamp_logits.max().item()",
         MAXIMUM,
     ),
     "noise subtracted": (
