@@ -55,14 +55,20 @@ CHARACTERS = (
     (0x2190, 0x21FF),  # arrows
     (0x2200, 0x22FF),  # mathematical operators
     (0x2308, 0x230B),
+    (0x23DC, 0x23DF),  # braces that lie
     (0x25A0, 0x25FF),  # geometric shapes
     (0x2605, 0x2606),
     (0x26A0, 0x26A0),
     (0x2713, 0x2718),
     (0x27E8, 0x27EB),
+    (0x27F5, 0x27FF),  # long arrows
     (0x1D4D0, 0x1D503),  # script letters: 𝓛
+    (0x1D7D8, 0x1D7E1),  # open digits: 𝟙
 )
 """The first and the last of each range of characters that the fonts keep, where a face has them."""
+
+ALIKE = range(0x2713, 0x2719)
+"""Ticks and crosses: of one shape in words and in code, so the face of rare signs gives them to both."""
 
 
 class FontsError(Exception):
@@ -125,11 +131,12 @@ def build(target: Path = FONTS, *, cache: Path = npm.CACHE) -> dict[str, int]:
             for face in main:
                 font = _opened(face)
                 _tabular(font)
-                everywhere &= _cut(font, _wanted())
+                everywhere &= _cut(font, [code for code in _wanted() if code not in ALIKE])
                 _save(font, face, staging)
             font = _opened(signs)
-            _script_letters(font, shipped / "STIXGeneral.ttf")
-            _cut(font, [code for code in _wanted() if code not in everywhere])
+            rare = [code for code in _wanted() if code not in everywhere]
+            _add_lacking(font, shipped / "STIXGeneral.ttf", rare)
+            _cut(font, rare)
             _save(font, signs, staging)
             shutil.copy2(fira_sans / "LICENSE_FONT", staging / "LICENSE-Fira-Sans.txt")
             shutil.copy2(fira_code / "LICENSE", staging / "LICENSE-Fira-Code.txt")
@@ -179,8 +186,8 @@ def _cut(font: TTFont, characters: Iterable[int]) -> set[int]:
     return set(font.getBestCmap())
 
 
-def _script_letters(font: TTFont, source: Path) -> None:
-    """Add 𝓐 to 𝔃, which DejaVu Sans lacks, from STIX, in the same size."""
+def _add_lacking(font: TTFont, source: Path, characters: Iterable[int]) -> None:
+    """Add those of the characters that the font lacks and STIX has, such as 𝓛, in the same size."""
     from fontTools.pens.transformPen import TransformPen
     from fontTools.pens.ttGlyphPen import TTGlyphPen
     from fontTools.ttLib import TTFont
@@ -188,9 +195,7 @@ def _script_letters(font: TTFont, source: Path) -> None:
     stix = TTFont(source)
     shapes, names = stix.getGlyphSet(), stix.getBestCmap()
     scale = font["head"].unitsPerEm / stix["head"].unitsPerEm
-    for code in range(0x1D4D0, 0x1D504):
-        if code in font.getBestCmap():
-            continue
+    for code in sorted((set(characters) & set(names)) - set(font.getBestCmap())):
         name = f"u{code:X}"
         pen = TTGlyphPen(None)
         shapes[names[code]].draw(TransformPen(pen, (scale, 0, 0, scale, 0, 0)))
@@ -199,7 +204,7 @@ def _script_letters(font: TTFont, source: Path) -> None:
         font["glyf"][name] = glyph
         font["hmtx"][name] = (round(shapes[names[code]].width * scale), glyph.xMin)
         for table in font["cmap"].tables:
-            if table.format == 12:
+            if table.format == 12 or (table.format == 4 and code <= 0xFFFF):
                 table.cmap[code] = name
 
 
@@ -253,6 +258,8 @@ def stylesheet(place: str) -> str:
             "/* The fonts of the course, and no other; tools/fonts.py wrote this. */",
             *rules,
             f':root {{ --course-text: "{TEXT}", "{SIGNS}"; --course-code: "{CODE}", "{SIGNS}"; }}',
+            "/* What MathJax keeps for screen readers is laid out too, unseen; the browser would look for a mathematical font. */",
+            "mjx-assistive-mml :is(math, math *) { font-family: var(--course-text); text-transform: none; }",
             "",
         ]
     )
