@@ -114,6 +114,7 @@ def build(target: Path = FONTS, *, cache: Path = npm.CACHE) -> dict[str, int]:
     FontsError : a source is missing, or npm cannot bring it.
     """
     import matplotlib
+    from fontTools.ttLib import TTLibError
 
     shipped = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     try:
@@ -142,7 +143,7 @@ def build(target: Path = FONTS, *, cache: Path = npm.CACHE) -> dict[str, int]:
             shutil.copy2(fira_code / "LICENSE", staging / "LICENSE-Fira-Code.txt")
             shutil.copy2(shipped / "LICENSE_DEJAVU", staging / "LICENSE-DejaVu.txt")
             shutil.copy2(shipped / "LICENSE_STIX", staging / "LICENSE-STIX.txt")
-        except OSError as error:
+        except (OSError, TTLibError) as error:
             raise FontsError(f"a source of the fonts cannot be read: {error}") from error
         if (target / "README.md").is_file():
             shutil.copy2(target / "README.md", staging / "README.md")
@@ -258,7 +259,8 @@ def stylesheet(place: str) -> str:
             "/* The fonts of the course, and no other; tools/fonts.py wrote this. */",
             *rules,
             f':root {{ --course-text: "{TEXT}", "{SIGNS}"; --course-code: "{CODE}", "{SIGNS}"; }}',
-            "/* What MathJax keeps for screen readers is laid out too, unseen; the browser would look for a mathematical font. */",
+            "/* MathJax has its own fonts, but not for all signs, nor for what it lays out unseen for screen readers. */",
+            "mjx-utext { font-family: var(--course-text) !important; }",
             "mjx-assistive-mml :is(math, math *) { font-family: var(--course-text); text-transform: none; }",
             "",
         ]

@@ -30,7 +30,7 @@ mathjax_path = "mathjax/tex-mml-chtml.js"
 mathjax3_config = {
     "options": {"menuOptions": {"settings": {"assistiveMml": True}}},
     # Formulas have a size of their own: measured from the text, it would depend on when the fonts arrive.
-    "chtml": {"matchFontHeight": False, "scale": 1.12, "unknownFamily": "var(--course-text)"},
+    "chtml": {"matchFontHeight": False, "scale": 1.12},
 }
 
 # --- pages

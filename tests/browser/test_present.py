@@ -54,7 +54,7 @@ CUT_OFF = """() => {
     const cells = [...document.querySelectorAll(".jp-Deck .jp-deck-mod-onscreen")];
     const top = document.querySelector(".jp-Deck .jp-WindowedPanel-viewport").getBoundingClientRect().top;
     const bottom = Math.max(...cells.map(cell => cell.getBoundingClientRect().bottom)) - top;
-    if (bottom > innerHeight) found.push(`${Math.round(bottom)} px high`);
+    if (bottom > 0.96 * innerHeight) found.push(`${Math.round(bottom)} px high`);
     const say = (words, box) => {
         const text = box.innerText || box.alt || box.closest(".jp-Cell").innerText;  // a formula's signs are no text
         found.push(`${words}: ${text.replace(/\\s+/g, " ").slice(0, 60)}`);

@@ -7,7 +7,6 @@ document.documentElement.classList.add("laid-out");
 window.MathJax = {
   tex: { inlineMath: [["$", "$"], ["\\(", "\\)"]], displayMath: [["$$", "$$"], ["\\[", "\\]"]], processEscapes: true },
   options: { menuOptions: { settings: { assistiveMml: true } }, ignoreHtmlClass: "notes|output|highlight|course-frames" },
-  chtml: { unknownFamily: "var(--course-text)" },
   startup: {
     ready() {
       fonts().then(() => {
