@@ -259,7 +259,7 @@ def stylesheet(place: str) -> str:
             "/* The fonts of the course, and no other; tools/fonts.py wrote this. */",
             *rules,
             f':root {{ --course-text: "{TEXT}", "{SIGNS}"; --course-code: "{CODE}", "{SIGNS}"; }}',
-            "/* MathJax has its own fonts, but not for all signs, nor for what it lays out unseen for screen readers. */",
+            "/* MathJax has its own fonts, but not for all signs, nor for what it lays out for screen readers. */",
             "mjx-utext { font-family: var(--course-text) !important; }",
             "mjx-assistive-mml :is(math, math *) { font-family: var(--course-text); text-transform: none; }",
             "",

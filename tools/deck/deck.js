@@ -11,7 +11,8 @@ window.MathJax = {
     ready() {
       fonts().then(() => {
         MathJax.startup.defaultReady();
-        MathJax.startup.promise.then(start);
+        // A formula is as high as its own fonts make it: they are asked for when it is laid out.
+        MathJax.startup.promise.then(() => document.body.offsetHeight && document.fonts.ready).then(start);
       });
     },
   },
