@@ -7,9 +7,11 @@ course package stays cheap.
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import io
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from course_utils.validation import check_array, check_covariance, check_scalar
@@ -25,6 +27,19 @@ PRINT_DENSITY = 2.0
 """Picture pixels per CSS pixel of a stored picture: sharp on high-density screens and on paper."""
 
 _INVISIBLE = 4  # largest error of a colour channel, out of 255, that leaves a gradient looking smooth
+
+
+FONTS = Path(__file__).with_name("fonts")
+"""The fonts of the course: its figures, slides and pages look the same on every machine."""
+
+TEXT, CODE, SIGNS = "Course Text", "Course Code", "Course Signs"
+"""The families in FONTS: for words, for code, and for the signs that one of these lacks."""
+
+_FACES = {TEXT: ("Regular", "Italic", "Bold", "BoldItalic"), CODE: ("Regular", "Bold"), SIGNS: ("Regular",)}
+
+
+class StyleError(Exception):
+    """A part of the course's look is missing; the message says what to do."""
 
 
 class Palette(NamedTuple):
@@ -45,17 +60,16 @@ STYLE: dict[str, Any] = {
     "figure.dpi": CSS_DPI,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # shipped with matplotlib: the same letters on every machine
-    "mathtext.fontset": "dejavusans",
-    "font.size": 11.0,
-    "axes.titlesize": 12.5,
+    "font.family": [TEXT, SIGNS],
+    "mathtext.fontset": "dejavusans",  # shipped with matplotlib; its letters are as high as those of the text
+    "font.size": 11.5,
+    "axes.titlesize": 13.0,
     "axes.titlelocation": "left",
     "axes.titlepad": 8.0,
-    "axes.labelsize": 11.5,
-    "xtick.labelsize": 10.5,
-    "ytick.labelsize": 10.5,
-    "legend.fontsize": 10.5,
+    "axes.labelsize": 12.0,
+    "xtick.labelsize": 11.0,
+    "ytick.labelsize": 11.0,
+    "legend.fontsize": 11.0,
     "legend.frameon": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -80,10 +94,43 @@ def style_settings() -> dict[str, Any]:
     -------
     dict
         A new dictionary that ``matplotlib.rc_context`` accepts.
+
+    Raises
+    ------
+    StyleError
+        If the course was installed without its fonts.
     """
     from cycler import cycler
 
+    _know_fonts()
     return {**STYLE, "axes.prop_cycle": cycler(color=_CYCLE)}
+
+
+def font_files() -> list[Path]:
+    """Return the files of the course's fonts.
+
+    Raises
+    ------
+    StyleError
+        If one is missing.
+    """
+    files = [FONTS / f"{family}-{style}.ttf".replace(" ", "") for family in _FACES for style in _FACES[family]]
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise StyleError(
+            f"the course's fonts are not complete ({', '.join(missing)} missing in {FONTS}): install the course again, "
+            "or copy its folder anew"
+        )
+    return files
+
+
+@functools.cache
+def _know_fonts() -> None:
+    """Tell matplotlib of the course's fonts, once in a session: it keeps a list."""
+    from matplotlib import font_manager
+
+    for file in font_files():
+        font_manager.fontManager.addfont(file)
 
 
 def use_style() -> None:

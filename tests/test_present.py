@@ -149,7 +149,11 @@ def test_the_stage_holds_a_trusted_copy_with_its_pictures_and_settings(course):
     assert copy.cells[0].source == "# 02_mixtures"
     assert NotebookNotary(data_dir=str(stage.folder / "data")).check_signature(copy)
     assert (stage.notebook.parent / "images" / "one.png").read_bytes() == b"png"
-    assert (stage.folder / "config" / "custom" / "custom.css").read_text() == present.STYLE.read_text()
+    custom = stage.folder / "config" / "custom"
+    sheet = (custom / "custom.css").read_text(encoding="utf-8")
+    assert sheet.endswith(present.STYLE.read_text(encoding="utf-8"))
+    assert all((custom / address).is_file() for address in re.findall(r'url\("([^"]+)"\)', sheet))
+    assert "--jp-code-font-family: var(--course-code)" in sheet
     settings = json.loads((stage.folder / "settings" / "overrides.json").read_text())
     assert settings["jupyterlab-slideshow:plugin"] == {"active": True}
     assert [path.name for path in (course / "build").iterdir()] == ["stage"]

@@ -7,11 +7,12 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib import pyplot
+from matplotlib import font_manager, pyplot
 from matplotlib.colors import to_rgb
 from PIL import Image
 
@@ -82,6 +83,38 @@ def test_use_style_sets_the_defaults_of_new_figures():
         assert matplotlib.rcParams["axes.prop_cycle"].by_key()["color"][0] == palette.model
         assert matplotlib.rcParams["font.size"] >= 11
         assert not matplotlib.rcParams["axes.spines.top"]
+
+
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        ({}, "CourseText-Regular.ttf"),
+        ({"weight": "bold"}, "CourseText-Bold.ttf"),
+        ({"style": "italic"}, "CourseText-Italic.ttf"),
+        ({"weight": "bold", "style": "italic"}, "CourseText-BoldItalic.ttf"),
+        ({"family": style.CODE}, "CourseCode-Regular.ttf"),
+        ({"family": style.SIGNS}, "CourseSigns-Regular.ttf"),
+    ],
+)
+def test_figures_use_the_fonts_of_the_course(words, file):
+    with matplotlib.rc_context(style.style_settings()):
+        found = font_manager.findfont(font_manager.FontProperties(**words), fallback_to_default=False)
+    assert Path(found) == style.FONTS / file
+
+
+@pytest.mark.filterwarnings("error")  # matplotlib warns of a sign that is in none of its fonts
+def test_rare_signs_are_drawn():
+    with matplotlib.rc_context(style.style_settings()):
+        figure, axes = panels()
+        axes.set_title("∇ log p ∝ 𝓛, x̂ ✓ ✗ ‖ ᵀ ↦")
+        assert style.figure_png(figure)
+
+
+def test_missing_fonts_are_named_with_what_to_do(tmp_path, monkeypatch):
+    style._know_fonts.cache_clear()
+    monkeypatch.setattr(style, "FONTS", tmp_path)
+    with pytest.raises(style.StyleError, match=r"CourseText-Regular\.ttf.*missing.*install the course again"):
+        style.use_style()
 
 
 @pytest.mark.parametrize(("columns", "rows", "shape"), [(1, 1, None), (2, 1, (2,)), (1, 3, (3,)), (3, 2, (2, 3))])

@@ -652,7 +652,8 @@ class _Task:
 
 def foundations(root: Path = ROOT) -> str:
     """Return a digest of all that frames depend on beside their cell: code, data and versions of packages."""
-    names = [*root.glob("course_utils/**/*.py"), *root.glob("data/**/*"), *root.glob("tools/frames.*")]
+    names = [*root.glob("course_utils/**/*.py"), *root.glob("course_utils/**/*.ttf")]
+    names += [*root.glob("data/**/*"), *root.glob("tools/frames.*")]
     left_out = root / "data" / "cache"  # downloads, which no explorer waits for
     digest = hashlib.sha256()
     for path in sorted(names):

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 CACHE = Path(__file__).resolve().parent.parent / "build" / "npm"
@@ -39,15 +40,18 @@ class NpmError(Exception):
     """A package is not there and cannot be fetched; the message says why and what to do."""
 
 
-def package(name: str, cache: Path = CACHE) -> Path:
+def package(name: str, cache: Path = CACHE, *, packages: Mapping[str, tuple[str, str]] | None = None) -> Path:
     """Return the folder of a package, fetched by npm where `cache` does not hold it.
+
+    `packages` is a table like PACKAGES, and PACKAGES where it is not given.
 
     Raises
     ------
     NpmError : it is not there, and npm is missing, fails, or brings something else.
     """
-    version, checksum = PACKAGES[name]
-    folder = cache / f"{name}-{version}"
+    version, checksum = (PACKAGES if packages is None else packages)[name]
+    plain = name.removeprefix("@").replace("/", "-")  # as npm calls the archive of @scope/name
+    folder = cache / f"{plain}-{version}"
     if (folder / "package.json").is_file():
         return folder
     npm = shutil.which("npm")
@@ -57,10 +61,10 @@ def package(name: str, cache: Path = CACHE) -> Path:
             f"package {name} {version}, unpacked, into {folder}."
         )
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix=f".{name}-") as place:
+    with tempfile.TemporaryDirectory(dir=cache, prefix=f".{plain}-") as place:
         command = [npm, "pack", f"{name}@{version}", "--silent", "--pack-destination", place]
         result = subprocess.run(command, capture_output=True, text=True, cwd=place)
-        archive = Path(place) / f"{name}-{version}.tgz"
+        archive = Path(place) / f"{plain}-{version}.tgz"
         if result.returncode or not archive.is_file():
             said = (result.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise NpmError(f"npm could not fetch {name} {version} (is there a network?): {said}")

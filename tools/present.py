@@ -34,6 +34,7 @@ from nbformat import NotebookNode
 from nbformat.sign import NotebookNotary
 from nbformat.v4 import output_from_msg
 
+from tools import fonts
 from tools.bootstrap import LAB_SETTINGS
 from tools.execute import CELL_SECONDS, NotebookError, describe, read, write
 from tools.folders import move_into_place
@@ -158,7 +159,7 @@ def prepare(lesson: Path, folder: Path) -> Stage:
     Raises
     ------
     PresentError
-        The lesson cannot be read.
+        The lesson cannot be read, or the course's fonts are not complete.
     """
     try:
         notebook = room_copy(read(lesson))
@@ -174,10 +175,21 @@ def prepare(lesson: Path, folder: Path) -> Stage:
             shutil.copytree(lesson.parent / "images", staging.folder / "notebooks" / "images")
         (staging.folder / "config" / "jupyter_server_config.py").write_text(CONFIG, encoding="utf-8")
         (staging.folder / "settings" / "overrides.json").write_text(json.dumps(SETTINGS, indent=2), encoding="utf-8")
-        shutil.copy(STYLE, staging.folder / "config" / "custom" / "custom.css")
+        _write_style(staging.folder / "config" / "custom")
         staging.write(notebook)
         move_into_place(staging.folder, folder, Path(name) / "earlier")
     return Stage(folder, lesson.name)
+
+
+def _write_style(folder: Path) -> None:
+    """Write the style sheet that JupyterLab loads; it serves the fonts from beside it."""
+    sheet = folder / "custom.css"
+    try:
+        fonts.copy_fonts(folder / "fonts", sheet)
+    except fonts.FontsError as error:
+        raise PresentError(str(error)) from None
+    with sheet.open("a", encoding="utf-8") as file:
+        file.write(STYLE.read_text(encoding="utf-8"))
 
 
 class Server:

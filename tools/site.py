@@ -34,7 +34,7 @@ from urllib.parse import quote, unquote, urlsplit
 import nbformat
 from nbformat import NotebookNode
 
-from tools import frames, npm
+from tools import fonts, frames, npm
 from tools.folders import interruptible, move_into_place, require_replaceable, write_zip
 from tools.student_copy import build as build_student_copy
 from tools.student_copy import student_notebook
@@ -487,6 +487,10 @@ def build(output: Path, *, root: Path = ROOT, repository: str = "") -> dict[str,
         source.mkdir()
         lessons = collect(root, source, repository)
         npm.copy_mathjax(package, source / "static" / "mathjax")
+        try:
+            fonts.copy_fonts(source / "static" / "fonts", source / "static" / "fonts.css")
+        except fonts.FontsError as error:
+            raise SiteError(str(error)) from error
         _run_sphinx(source, built, Path(name) / "doctrees", repository)
         if found := outside_requests(built):
             raise SiteError("these would be loaded from another host:\n" + "\n".join(found))

@@ -6,7 +6,8 @@ explorers answer to their sliders, and the presenter's notes of a section stand 
 Everything that a deck loads lies beside it in `assets`, with its licences: the folder works from a stick, without
 network.
 
-``--check`` opens the decks in Chromium and fails where a slide is larger than its 1280 × 720.
+``--check`` opens the decks in Chromium and fails where a slide leaves less than 4 % of its 1280 × 720 free at its
+right or its bottom.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from nbconvert import SlidesExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from tools import browser, frames, npm
+from tools import browser, fonts, frames, npm
 from tools.folders import interruptible, move_into_place, require_replaceable
 from tools.slide_types import kind, speaks_for_itself
 
@@ -39,6 +40,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DECK = Path(__file__).resolve().parent / "deck"
 MARKER = ".built-by-slides"
 WIDTH, HEIGHT = 1280, 720
+MARGIN = 0.04
+"""The part of a slide that stays free at its right and at its bottom."""
+
 MOST = 30
 """The most slides that a lesson may have."""
 
@@ -158,8 +162,8 @@ def build(output: Path, *, root: Path = ROOT, lessons: Sequence[str] = ()) -> li
     Raises
     ------
     SlidesError
-        A lesson has too many slides or cannot be shown, npm cannot bring what decks load, or the folder exists and is
-        not an earlier one.
+        A lesson has too many slides or cannot be shown, npm cannot bring what decks load, the course's fonts are not
+        complete, or the folder exists and is not an earlier one.
     """
     output = output.resolve()
     require_replaceable(output, MARKER, SlidesError)
@@ -173,7 +177,10 @@ def build(output: Path, *, root: Path = ROOT, lessons: Sequence[str] = ()) -> li
     # Built beside its place, on the same disk, so that a rename finishes it.
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".slides-") as name:
         staging = Path(name) / "slides"
-        _write_assets(staging / "assets", *packages)
+        try:
+            _write_assets(staging / "assets", *packages)
+        except fonts.FontsError as error:
+            raise SlidesError(str(error)) from error
         decks = [_write_deck(path, staging, fragments[path]) for path in paths]
         (staging / "index.html").write_text(_index(decks), encoding="utf-8")
         (staging / MARKER).write_text("Built by tools/slides.py, which may replace this folder.\n")
@@ -219,6 +226,7 @@ def _write_assets(target: Path, reveal: Path, mathjax: Path) -> None:
     for part in NOTES_PARTS:
         shutil.copy2(reveal / "plugin" / "notes" / part, target / "reveal" / "notes" / part)
     npm.copy_mathjax(mathjax, target / "mathjax")
+    fonts.copy_fonts(target / "fonts", target / "fonts.css")
     for file in (DECK / "deck.js", DECK / "deck.css", frames.SCRIPT, frames.STYLES):
         shutil.copy2(file, target / file.name)
     shutil.copy2(ROOT / "docs" / "site" / "static" / "favicon.svg", target / "favicon.svg")
@@ -238,9 +246,11 @@ def _index(decks: Sequence[Deck]) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Slides · Variational inference and variational autoencoders</title>
 <link rel="icon" href="assets/favicon.svg">
+<link rel="stylesheet" href="assets/fonts.css">
 <style>
-body {{ font: 20px/1.5 "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", Arial, sans-serif; color: #1a1a1a;
-  background: #fff; max-width: 44em; margin: 2em auto; padding: 0 1em; }}
+body {{ font: 20px/1.5 var(--course-text); font-synthesis: none; font-variant-numeric: tabular-nums;
+  text-rendering: geometricPrecision; color: #1a1a1a; background: #fff; max-width: 44em; margin: 2em auto;
+  padding: 0 1em; }}
 table {{ border-collapse: collapse; }}
 th, td {{ text-align: left; padding: 4px 24px 4px 0; border-bottom: 1px solid #999; }}
 a {{ color: #00558a; }}
@@ -282,16 +292,16 @@ _MEASURE = """() => Reveal.getSlides().map((slide) => {
 
 
 def cut_off(page: Page) -> list[str]:
-    """Visit every slide of an open deck; return a line for each that is larger than the deck."""
+    """Visit every slide of an open deck; return a line for each that does not keep its margins."""
     return [
         f"slide {number} ({slide['words'][:40]}): {slide['right']:.0f} × {slide['bottom']:.0f}"
         for number, slide in enumerate(page.evaluate(_MEASURE), start=1)
-        if slide["right"] > WIDTH or slide["bottom"] > HEIGHT
+        if slide["right"] > (1 - MARGIN) * WIDTH or slide["bottom"] > (1 - MARGIN) * HEIGHT
     ]
 
 
 def oversized(folder: Path) -> list[str]:
-    """Open every deck of a folder in Chromium; return a line for each slide that is cut off.
+    """Open every deck of a folder in Chromium; return a line for each slide that does not keep its margins.
 
     Raises
     ------
@@ -318,7 +328,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.slides", description="Build the lessons' slides.")
     parser.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 03 (default: all)")
     parser.add_argument("--output", type=Path, default=ROOT / "dist" / "slides", metavar="FOLDER")
-    parser.add_argument("--check", action="store_true", help="fail where a slide is cut off; needs Chromium")
+    parser.add_argument("--check", action="store_true", help="fail where a slide has no margin left; needs Chromium")
     options = parser.parse_args(arguments)
     try:
         decks = build(options.output, lessons=options.lessons)
@@ -331,7 +341,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{deck.name:<32}{deck.slides:3} slides {deck.minutes:4} min {size:6.2f} MB")
     print(f"slides: {options.output.resolve() / 'index.html'}")
     if cut:
-        print(f"larger than {WIDTH} × {HEIGHT}:", *cut, sep="\n", file=sys.stderr)
+        room = f"{(1 - MARGIN) * WIDTH:.0f} × {(1 - MARGIN) * HEIGHT:.0f}"
+        print(f"larger than {room}, which leaves a margin of {MARGIN:.0%}:", *cut, sep="\n", file=sys.stderr)
     return int(bool(cut))
 
 

@@ -216,7 +216,7 @@ def _build_latent_plane(figure):
     tag = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
     for digit in range(10):
         centre = np.median(plane.codes[plane.labels == digit], axis=0)
-        left.text(*centre, str(digit), fontsize=13, fontweight="bold", ha="center", va="center", bbox=tag)
+        left.text(*centre, str(digit), fontsize=13.5, fontweight="bold", ha="center", va="center", bbox=tag)
     (mark,) = left.plot([], [], "o", color=palette.model, markersize=13, markeredgecolor="white", markeredgewidth=2)
     left.set(title="Codes, and how far decoded ones are", xlabel="$z_1$, sd of the codes", ylabel="$z_2$")
     left.set(xlim=(-_REACH, _REACH), ylim=(-_REACH, _REACH))

@@ -90,7 +90,7 @@ def draw_triangle(axis, title: str) -> None:
     """Draw the simplex of three classes as a triangle, with a name at each corner."""
     axis.plot(*_CORNERS[[0, 1, 2, 0]].T, color=palette.data, linewidth=1.4)
     for place, offset, name in zip(_CORNERS, ((-0.05, -0.09), (0.05, -0.09), (0, 0.05)), "ABC", strict=True):
-        axis.text(*(place + offset), name, ha="center", fontsize=12)
+        axis.text(*(place + offset), name, ha="center", fontsize=12.5)
     axis.set(title=title, xlim=(-0.12, 1.12), ylim=(-0.14, 1.0), aspect="equal", xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
 

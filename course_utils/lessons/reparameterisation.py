@@ -34,9 +34,9 @@ def _build_graph(figure):
     left, right = figure.subplots(1, 2, width_ratios=(1.55, 1))
     left.set(xlim=(0.2, 7.1), ylim=(-0.15, 3.25), aspect="equal")
     left.axis("off")
-    heading = left.set_title("", fontsize=12.5)
+    heading = left.set_title("", fontsize=13)
     circles = {name: left.add_patch(Circle(at, _RADIUS, facecolor="white", zorder=3)) for name, at in _NODES.items()}
-    words = {name: left.text(*at, "", ha="center", va="center", fontsize=10, zorder=4) for name, at in _NODES.items()}
+    words = {name: left.text(*at, "", ha="center", va="center", fontsize=10.5, zorder=4) for name, at in _NODES.items()}
     forward = [_arrow(left, *ends, color=palette.data) for ends in (("mean", "z"), ("scale", "z"), ("z", "f"))]
     backward = {"linestyle": (0, (3, 2)), "bend": 0.32}
     slope = _arrow(left, "f", "z", color=palette.approximation, **backward)
@@ -54,9 +54,9 @@ def _build_graph(figure):
         for at in ((2.08, 2.62), (2.42, 0.98))
     ]
     labels = {
-        "f": left.text(5.0, 2.75, "", color="#9A6400", ha="center", fontsize=11),
-        "mean": left.text(2.3, 2.98, "", color="#9A6400", ha="center", fontsize=11),
-        "scale": left.text(1.9, 0.12, "", color="#9A6400", ha="center", fontsize=11),
+        "f": left.text(5.0, 2.75, "", color="#9A6400", ha="center", fontsize=11.5),
+        "mean": left.text(2.3, 2.98, "", color="#9A6400", ha="center", fontsize=11.5),
+        "scale": left.text(1.9, 0.12, "", color="#9A6400", ha="center", fontsize=11.5),
     }
     grid = np.linspace(-6, 6, 481)
     right.plot(grid, grid**2, color=palette.data, label="f(z) = z²")

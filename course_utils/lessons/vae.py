@@ -235,7 +235,7 @@ def _build_interpolation(figure):
     limit = neighbours.min(1).values.quantile(0.95).item()
     curve, plain, variational = figure.subplots(1, 3, width_ratios=(1.7, 1, 1))
     curve.axhline(limit, color=palette.data, linestyle=":", linewidth=1.8)
-    curve.text(0.5, limit + 0.03, "95 % of real digits have a neighbour below", ha="center", fontsize=9.5)
+    curve.text(0.5, limit + 0.03, "95 % of real digits have a neighbour below", ha="center", fontsize=10)
     (first,) = curve.plot([], [], color=palette.warning, linestyle="--", label="autoencoder")
     (second,) = curve.plot([], [], color=palette.model, label="VAE")
     now = curve.axvline(0.5, color=palette.data, linewidth=1.4)

@@ -27,7 +27,11 @@ nb_ipywidgets_js = {}  # its scripts would come from another host
 
 # --- mathematics: MathJax as copied to the site
 mathjax_path = "mathjax/tex-mml-chtml.js"
-mathjax3_config = {"options": {"menuOptions": {"settings": {"assistiveMml": True}}}}
+mathjax3_config = {
+    "options": {"menuOptions": {"settings": {"assistiveMml": True}}},
+    # Formulas have a size of their own: measured from the text, it would depend on when the fonts arrive.
+    "chtml": {"matchFontHeight": False, "scale": 1.12},
+}
 
 # --- pages
 html_theme = "sphinx_book_theme"
@@ -35,7 +39,7 @@ html_title = project
 html_favicon = "static/favicon.svg"
 html_static_path = ["static"]
 html_extra_path = ["extra"]
-html_css_files = ["course.css", *(["frames.css"] if (STATIC / "frames.css").is_file() else [])]
+html_css_files = ["fonts.css", "type.css", "course.css", *(["frames.css"] if (STATIC / "frames.css").is_file() else [])]
 html_js_files = [("frames.js", {"defer": "defer"})] if (STATIC / "frames.js").is_file() else []
 html_copy_source = False
 html_show_sourcelink = False

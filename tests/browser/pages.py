@@ -70,6 +70,33 @@ def answers(page: Page, explorer: Locator) -> int:
     return len({state["sentence"] for state in states}) - 1
 
 
+def machine_fonts(page: Page, selector: str) -> list[str]:
+    """Return "family: words" for the text of an element that is shown in a font of the machine, not of the page."""
+    session = page.context.new_cdp_session(page)
+    session.send("DOM.enable")
+    session.send("CSS.enable")
+    document = session.send("DOM.getDocument", {"depth": -1})["root"]["nodeId"]
+    root = session.send("DOM.querySelector", {"nodeId": document, "selector": selector})["nodeId"]
+    node = session.send("DOM.describeNode", {"nodeId": root, "depth": -1})["node"]
+    found = []
+    for element in _with_text(node):
+        identity = session.send("DOM.pushNodesByBackendIdsToFrontend", {"backendNodeIds": [element["backendNodeId"]]})
+        fonts = session.send("CSS.getPlatformFontsForNode", {"nodeId": identity["nodeIds"][0]})["fonts"]
+        words = "".join(child.get("nodeValue", "") for child in element["children"]).strip()
+        found += [f"{font['familyName']}: {words[:60]}" for font in fonts if not font["isCustomFont"]]
+    session.detach()
+    return found
+
+
+def _with_text(node: dict) -> Iterator[dict]:
+    children = node.get("children", [])
+    if node["nodeName"] not in ("SCRIPT", "STYLE"):
+        if any(child["nodeType"] == 3 and child["nodeValue"].strip() for child in children):
+            yield node
+        for child in children:
+            yield from _with_text(child)
+
+
 class _Silent(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass

@@ -1,4 +1,5 @@
-/* Starts a deck: mathematics and pictures are measured while all slides are laid out, then the slides begin. */
+/* Starts a deck: mathematics and pictures are measured, in the deck's fonts, while all slides are laid out; then the
+   slides begin. */
 const WIDTH = 1280, HEIGHT = 720, SMALLEST = 0.6, LARGEST = 1.6;
 
 document.documentElement.classList.add("laid-out");
@@ -8,11 +9,19 @@ window.MathJax = {
   options: { menuOptions: { settings: { assistiveMml: true } }, ignoreHtmlClass: "notes|output|highlight|course-frames" },
   startup: {
     ready() {
-      MathJax.startup.defaultReady();
-      MathJax.startup.promise.then(start);
+      fonts().then(() => {
+        MathJax.startup.defaultReady();
+        // A formula is as high as its own fonts make it: they are asked for when it is laid out.
+        MathJax.startup.promise.then(() => document.body.offsetHeight && document.fonts.ready).then(start);
+      });
     },
   },
 };
+
+// All faces are there before anything is measured, those of later slides too. One that cannot be had delays nothing.
+function fonts() {
+  return Promise.allSettled([...document.fonts].filter((face) => /Course/.test(face.family)).map((face) => face.load()));
+}
 
 function start() {
   for (const slide of document.querySelectorAll(".slides section:not(:has(> section))")) fit(slide);
