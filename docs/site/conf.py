@@ -36,7 +36,9 @@ html_favicon = "static/favicon.svg"
 html_static_path = ["static"]
 html_extra_path = ["extra"]
 html_css_files = ["course.css", *(["frames.css"] if (STATIC / "frames.css").is_file() else [])]
-html_js_files = [("frames.js", {"defer": "defer"})] if (STATIC / "frames.js").is_file() else []
+html_js_files = [
+    (name, {"defer": "defer"}) for name in ("course.js", "frames.js") if (STATIC / name).is_file()
+]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
