@@ -40,14 +40,19 @@
     window.MathJax?.startup?.promise?.then(() => document.fonts.ready).then(mark);
   });
 
+  const page = document.documentElement;
   let folded = [];
+  let light = "";
   window.addEventListener("beforeprint", () => {
     folded = Array.from(article.querySelectorAll("details:not([open])"));
     for (const passage of folded) passage.open = true;
+    light = page.dataset.theme;
+    page.dataset.theme = "light"; // paper is white
     mark();
   });
   window.addEventListener("afterprint", () => {
     for (const passage of folded) passage.open = false;
+    page.dataset.theme = light;
     folded = [];
   });
 })();
