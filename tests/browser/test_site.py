@@ -24,19 +24,22 @@ COLUMNS = 88
 PAPER = 703
 """Pixels between the margins of a page of A4, which course.css makes 12 mm wide."""
 TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
-CUT = """() => Array.from(document.querySelectorAll(
-    "article :is(pre, p, li, td, figure, details, div.math, mjx-container, div.cell_input, div.cell_output, [class*=scroll])"
-)).filter(one => {
-    if (!one.clientWidth || one.scrollWidth <= one.clientWidth + 1) return false;
-    return !(/auto|scroll/.test(getComputedStyle(one).overflowX) && one.tabIndex === 0);
-}).map(one => `${one.scrollWidth} in ${one.clientWidth}: ${one.outerHTML.slice(0, 60)} ${one.textContent.slice(0, 80)}`)"""
-SHORT_AND_SCROLLS = """columns => Array.from(document.querySelectorAll("article :is(.cell_input, .solution) pre")).filter(one =>
+NAMED = "`${one.scrollWidth} in ${one.clientWidth}: ${one.outerHTML.slice(0, 60)} ${one.textContent.slice(0, 80)}`"
+CUT = f"""() => Array.from(document.querySelectorAll("article :is(pre, p, li, td, figure, details, [class*=scroll])," +
+    "article :is(div.math, .cell_input, .cell_output, mjx-container[display=true], .course-wide > mjx-container)"
+)).filter(one =>
+    one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1 &&
+    !(/auto|scroll/.test(getComputedStyle(one).overflowX) && one.tabIndex === 0)
+).map(one => {NAMED})"""
+SHORT_AND_SCROLLS = f"""columns => Array.from(
+    document.querySelectorAll("article .cell_input pre, article .solution .highlight-python pre")
+).filter(one =>
     one.scrollWidth > one.clientWidth && one.textContent.split("\\n").every(line => line.length <= columns)
-).map(one => one.textContent)"""
-PAST_THE_EDGE = """width => Array.from(document.querySelectorAll("body *")).filter(one => {
-    const {right, left} = one.getBoundingClientRect();
+).map(one => {NAMED})"""
+PAST_THE_EDGE = f"""width => Array.from(document.querySelectorAll("body *")).filter(one => {{
+    const {{left, right}} = one.getBoundingClientRect();
     return right > width + 1 && right > left && !one.closest("mjx-assistive-mml") && one.checkVisibility();
-}).map(one => `${one.getBoundingClientRect().right}: ${one.outerHTML.slice(0, 60)} ${one.textContent.slice(0, 80)}`)"""
+}}).map(one => Math.round(one.getBoundingClientRect().right) + ", " + {NAMED})"""
 
 
 # The first test that needs the folder waits until all of it is built.
@@ -65,8 +68,8 @@ def on_narrow_and_wide(page):
         page.set_viewport_size({"width": width, "height": 800})
         page.evaluate(TWO_FRAMES)
         assert page.evaluate(WIDE) <= 0, width
-        assert page.evaluate(CUT) == [], width
-    assert page.evaluate(SHORT_AND_SCROLLS, COLUMNS) == []
+        assert "\n".join(page.evaluate(CUT)) == "", width
+    assert "\n".join(page.evaluate(SHORT_AND_SCROLLS, COLUMNS)) == ""
     page.evaluate("document.querySelectorAll('article details').forEach(one => { one.open = false; })")
 
 
@@ -76,7 +79,7 @@ def on_paper(page):
     page.set_viewport_size({"width": PAPER, "height": 1000})
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     page.evaluate(TWO_FRAMES)
-    assert page.evaluate(PAST_THE_EDGE, PAPER) == []
+    assert "\n".join(page.evaluate(PAST_THE_EDGE, PAPER)) == ""
     for gone in (".bd-sidebar-primary", ".bd-sidebar-secondary", ".course-frames-controls", ".course-filter"):
         assert not any(one.is_visible() for one in page.locator(gone).all()), gone
     assert page.locator("article details:not([open])").count() == 0

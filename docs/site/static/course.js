@@ -3,22 +3,35 @@
   "use strict";
   const article = document.querySelector(".bd-article");
   if (!article) return;
-  const SCROLLERS = "pre, mjx-container[display=true], mjx-container.course-wide, .pst-scrollable-table-container, .cell_output .text_html";
+  const BLOCKS = "p, li, td, th, dd, figcaption, summary, h1, h2, h3, h4";
+  const SCROLLERS =
+    "pre, mjx-container[display=true], .course-wide > mjx-container, .pst-scrollable-table-container, .cell_output .text_html";
 
-  /* The widths of formulas at full size, for the rules in course.css; one in a line of text may need a bar of its own. */
+  const widths = new WeakMap(); // of formulas at full size, in their own ems
+
+  /* Tell course.css how wide each formula is, and find those in a line of text that are wider than their paragraph. */
   function measure() {
-    for (const drawn of article.querySelectorAll("mjx-container[display=true] > mjx-math")) {
+    const found = [];
+    for (const drawn of article.querySelectorAll(".math > mjx-container > mjx-math")) {
       const formula = drawn.parentElement;
       const block = formula.parentElement;
-      const width = drawn.getBoundingClientRect().width;
-      if (!width || !block.matches("div.math") || block.style.getPropertyValue("--course-ems")) continue;
-      block.style.setProperty("--course-ems", (width / parseFloat(getComputedStyle(formula).fontSize)).toFixed(3));
-      block.style.setProperty("--course-size", `${parseFloat(formula.style.fontSize || "100") / 100}em`);
+      const scale = parseFloat(formula.style.fontSize || "100") / 100;
+      const known = widths.get(block);
+      if (known && block.matches("div")) continue;
+      const ems = known ?? drawn.getBoundingClientRect().width / parseFloat(getComputedStyle(formula).fontSize);
+      if (!ems) continue; // folded away
+      const room = block.parentElement.closest(BLOCKS)?.clientWidth;
+      const wide = block.matches("span") && room && ems * scale * parseFloat(getComputedStyle(block).fontSize) > room;
+      found.push([block, ems, scale, wide]);
     }
-    for (const drawn of article.querySelectorAll("mjx-container:not([display=true]) > mjx-math")) {
-      const formula = drawn.parentElement;
-      const room = formula.closest("p, li, td, th, dd, figcaption, summary, h1, h2, h3, h4")?.clientWidth;
-      if (room) formula.classList.toggle("course-wide", drawn.getBoundingClientRect().width > room);
+    for (const [block, ems, scale, wide] of found) {
+      if (!widths.has(block)) {
+        widths.set(block, ems);
+        block.style.setProperty("--course-ems", ems.toFixed(3));
+        block.style.setProperty("--course-size", `${scale}em`);
+      }
+      block.classList.toggle("course-wide", Boolean(wide));
+      if (!wide && block.matches("span")) block.firstElementChild.classList.remove("course-scrolls");
     }
   }
 
