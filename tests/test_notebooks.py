@@ -66,8 +66,12 @@ def test_every_explorer_of_the_lesson_survives_a_sweep(path):
         finally:
             explorer.close()
         assert len(states) >= 3, name
+        for text in (explorer.title, explorer.alt, *(control.caption for control in explorer.controls)):
+            assert not re.search(r"[_$^\\{}]", text), (name, text)
         for parameters, sentence in states:
             assert sentence.strip(), (name, parameters)
+            # It is shown and read out as it stands: nothing turns an underscore or TeX into a subscript.
+            assert not re.search(r"[_$^\\{}]", sentence), (name, sentence)
             assert all(math.isfinite(x) for x in parameters.values() if isinstance(x, float)), (
                 name,
                 parameters,

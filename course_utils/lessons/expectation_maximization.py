@@ -182,7 +182,7 @@ def _draw_tangent_bound(parts, old, scale):
     parts.em_map.set_data(means, mapped)
     parts.path.set_data(np.repeat(path, 2)[:-1], np.repeat(path, 2)[1:])
     return (
-        f"From θ_old = {old:.1f} to θ_new = {new:.2f} minutes: the bound promises "
+        f"From the old θ = {old:.1f} to the new θ = {new:.2f} minutes: the bound promises "
         f"{len(waiting) * (bound[-1] - height):.2f} nats, the log-likelihood rises by "
         f"{len(waiting) * (reached - height):.2f}. After 12 steps θ is {path[-1]:.4f}."
     )
@@ -194,14 +194,14 @@ def tangent_bound():
         _build_tangent_bound,
         _draw_tangent_bound,
         [
-            Slider("old", label="present value", symbol="θ_old", unit="min", minimum=46.0, maximum=104.0, step=0.5,
+            Slider("old", label="old value", symbol="θ", unit="min", minimum=46.0, maximum=104.0, step=0.5,
                    value=62.0),
             Slider("scale", label="width of both", symbol="σ", unit="min", minimum=3.5, maximum=14.0, step=0.5,
                    value=6.0),
         ],
         name="tangent_bound",
         title="A bound that touches",
-        alt="Left, the log-likelihood over one mean and the lower bound that touches it at the present value. Right, "
+        alt="Left, the log-likelihood over one mean and the lower bound that touches it at the old value. Right, "
         "the new value as a function of the old one, with the path of twelve steps.",
         width=9.4,
         height=3.9,

@@ -40,7 +40,7 @@ html_favicon = "static/favicon.svg"
 html_static_path = ["static"]
 html_extra_path = ["extra"]
 html_css_files = ["fonts.css", "type.css", "course.css", *(["frames.css"] if (STATIC / "frames.css").is_file() else [])]
-html_js_files = [("frames.js", {"defer": "defer"})] if (STATIC / "frames.js").is_file() else []
+html_js_files = [(name, {"defer": "defer"}) for name in ("course.js", "frames.js") if (STATIC / name).is_file()]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
@@ -57,3 +57,13 @@ html_theme_options = {
     "use_repository_button": bool(REPOSITORY),
 }
 html_context = {"default_mode": "auto"}
+
+
+def setup(app):
+    """Load the filter on the index of claims alone."""
+
+    def add_filter(app, pagename, *_):
+        if pagename == "docs/claims":
+            app.add_js_file("claims.js", defer="defer")
+
+    app.connect("html-page-context", add_filter)

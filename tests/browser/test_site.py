@@ -19,6 +19,27 @@ OTHERS = [
     "search",
 ]
 WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+COLUMNS = 88
+"""A line of code that is no longer is shown whole in a window 1280 pixels wide."""
+PAPER = 703
+"""Pixels between the margins of a page of A4, which course.css makes 12 mm wide."""
+TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+NAMED = "`${one.scrollWidth} in ${one.clientWidth}: ${one.outerHTML.slice(0, 60)} ${one.textContent.slice(0, 80)}`"
+CUT = f"""() => Array.from(document.querySelectorAll("article :is(pre, p, li, td, figure, details, [class*=scroll])," +
+    "article :is(div.math, .cell_input, .cell_output, mjx-container[display=true], .course-wide > mjx-container)"
+)).filter(one =>
+    one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1 &&
+    !(/auto|scroll/.test(getComputedStyle(one).overflowX) && one.tabIndex === 0)
+).map(one => {NAMED})"""
+SHORT_AND_SCROLLS = f"""columns => Array.from(
+    document.querySelectorAll("article .cell_input pre, article .solution .highlight-python pre")
+).filter(one =>
+    one.scrollWidth > one.clientWidth && one.textContent.split("\\n").every(line => line.length <= columns)
+).map(one => {NAMED})"""
+PAST_THE_EDGE = f"""width => Array.from(document.querySelectorAll("body *")).filter(one => {{
+    const {{left, right}} = one.getBoundingClientRect();
+    return right > width + 1 && right > left && !one.closest("mjx-assistive-mml") && one.checkVisibility();
+}}).map(one => Math.round(one.getBoundingClientRect().right) + ", " + {NAMED})"""
 
 
 # The first test that needs the folder waits until all of it is built.
@@ -41,10 +62,31 @@ def in_both_lights(page, axe, what="body"):
 
 
 def on_narrow_and_wide(page):
-    """Check that nothing has to be scrolled sideways, on a telephone and on a screen."""
-    for width in (390, 1280):
+    """Check that the page has no sideways scrolling, and that what scrolls in it can be reached, from 390 to 1600."""
+    page.evaluate("document.querySelectorAll('article details').forEach(one => { one.open = true; })")
+    for width in (390, 1600, 1280):
         page.set_viewport_size({"width": width, "height": 800})
+        page.evaluate(TWO_FRAMES)
         assert page.evaluate(WIDE) <= 0, width
+        assert "\n".join(page.evaluate(CUT)) == "", width
+    assert "\n".join(page.evaluate(SHORT_AND_SCROLLS, COLUMNS)) == ""
+    page.evaluate("document.querySelectorAll('article details').forEach(one => { one.open = false; })")
+
+
+def on_paper(page):
+    """Check that nothing passes the edge of a page of A4, that bars are gone, and that what was folded is shown."""
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": PAPER, "height": 1000})
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.evaluate(TWO_FRAMES)
+    assert "\n".join(page.evaluate(PAST_THE_EDGE, PAPER)) == ""
+    for gone in (".bd-sidebar-primary", ".bd-sidebar-secondary", ".course-frames-controls", ".course-filter"):
+        assert not any(one.is_visible() for one in page.locator(gone).all()), gone
+    assert page.locator("article details:not([open])").count() == 0
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("article details[open]").count() == 0
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 1280, "height": 800})
 
 
 @pytest.mark.parametrize("name", LESSONS)
@@ -81,6 +123,7 @@ def test_a_lesson_reads_and_its_explorers_answer(name, folder, page, axe, screen
     for address in downloads:
         assert Path(address.removeprefix("file://")).is_file()
     on_narrow_and_wide(page)
+    on_paper(page)
     in_both_lights(page, axe)
 
 
@@ -95,6 +138,7 @@ def test_a_page_reads(name, folder, page, axe, screenshot):
         assert (raw, failed) == ([], 0)
     on_narrow_and_wide(page)
     screenshot(f"site-{name.replace('/', '-')}")
+    on_paper(page)
     in_both_lights(page, axe)
 
 
@@ -113,3 +157,50 @@ def test_search_finds_what_a_lesson_teaches(folder, page):
         found = results.evaluate_all("all => all.map(one => one.getAttribute('href'))")
         page.goto("about:blank")  # it still asks for excerpts
     assert any("06_reparameterisation" in target for target in found)
+
+
+def test_claims_are_filtered_by_words_and_by_lesson_with_the_keyboard_alone(folder, page):
+    page.goto((folder / "docs" / "claims.html").as_uri())
+    texts = page.locator("article tbody tr").all_inner_texts()
+    headings = page.locator("article section section h2")
+    shown = "all => all.filter(one => one.checkVisibility()).length"
+    rows, count = page.locator("article tbody tr"), page.get_by_role("status")
+    assert count.inner_text() == f"{len(texts)} of {len(texts)} claims"
+
+    page.get_by_label("Words").focus()
+    page.keyboard.type("scipy  ENTROPY")
+    fitting = sum("scipy" in text.lower() and "entropy" in text.lower() for text in texts)
+    assert 0 < fitting < len(texts)
+    assert count.inner_text() == f"{fitting} of {len(texts)} claims"
+    assert rows.evaluate_all(shown) == fitting
+    assert headings.evaluate_all(shown) < len(LESSONS)
+
+    page.keyboard.type(" no such word")
+    assert count.inner_text().startswith("No claim fits")
+    assert rows.evaluate_all(shown) == 0
+    page.keyboard.press("Escape")
+    assert rows.evaluate_all(shown) == len(texts)
+
+    page.keyboard.press("Tab")
+    page.keyboard.type("03")
+    of_lesson = page.locator("article section section").nth(3).locator("tbody tr").count()
+    assert count.inner_text() == f"{of_lesson} of {len(texts)} claims"
+    assert headings.evaluate_all(shown) == 1
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => !document.querySelector('article tr[hidden]')")
+    assert count.inner_text() == f"{len(texts)} of {len(texts)} claims"
+
+    page.get_by_label("Words").fill("no such word")
+    page.evaluate("() => { location.hash = '#' + document.querySelector('article section section:last-of-type').id; }")
+    page.wait_for_function("() => !document.querySelector('article section[hidden]')")
+
+
+def test_without_a_script_every_claim_is_there(folder, browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((folder / "docs" / "claims.html").as_uri())
+    claims, seen = page.locator("article tbody tr"), page.locator("article tbody tr:visible")
+    assert claims.count() == seen.count() > 100
+    assert page.locator(".course-filter").count() == 0
+    context.close()
