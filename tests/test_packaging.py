@@ -81,6 +81,16 @@ def test_this_environment_holds_the_pinned_versions():
     assert not wrong, f"run `make test`, which installs what constraints.txt says: {wrong}"
 
 
+def test_the_pinned_versions_install_under_the_very_oldest_python():
+    # Debian 12 has Python 3.11.2, and packages may refuse the first releases of a minor version.
+    oldest = SpecifierSet(PROJECT["project"]["requires-python"])
+    first = next(iter(oldest)).version + ".0"
+    assert oldest.contains(first)
+    asked = {name: importlib.metadata.metadata(name)["Requires-Python"] for name in needed(direct_requirements())}
+    refused = {name: spec for name, spec in asked.items() if spec and not SpecifierSet(spec).contains(first)}
+    assert not refused, f"Python {first} is refused: pin an earlier version in constraints.txt for {refused}"
+
+
 def test_conda_installs_the_same_extras_under_the_same_constraints():
     assert ENVIRONMENT["name"] == NAME
     *conda, pip_section = ENVIRONMENT["dependencies"]
