@@ -94,8 +94,8 @@ class Outcome:
         return [line for line in self.lines if line.startswith("SKIPPED")]
 
     def text(self, closing: int = 8) -> str:
-        """Return the outcome for the report, with the last lines that say something."""
-        said = [line for line in self.lines if line.strip()][-closing:]
+        """Return the outcome for the report, with the last other lines that say something."""
+        said = [line for line in self.lines if line.strip() and line not in self.skipped][-closing:]
         head = [f"$ {self.command}", f"  exit code {self.status} after {self.seconds:.0f} s{self.remark}"]
         head += [f"  {line}" for line in self.skipped] or ["  skipped: nothing"] * any(
             "passed" in line for line in said
