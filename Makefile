@@ -21,7 +21,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test student site slides release hub wheelhouse indexes execute present bench lint format constraints clean \
+.PHONY: help lab test bare student site slides release hub wheelhouse indexes execute present bench lint format constraints clean \
 	setup-lab setup-present setup-classroom setup-release setup-test
 
 help: ## List these commands
@@ -38,6 +38,9 @@ test: setup-test ## Prove that everything still holds: style, unit tests, contra
 	$(OFFLINE) $(ONE_THREAD) $(PY) -m pytest -n $(JOBS) --dist worksteal tests --ignore tests/browser
 	$(OFFLINE) $(ONE_THREAD) $(PY) -m pytest -n $(JOBS) --dist worksteal tests/browser
 	$(OFFLINE) $(ONE_THREAD) $(NO_BARS) $(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
+
+bare: ## Run both commands above in an empty Debian made for it, as root; BARE_FLAGS=--without-browser leaves out Chromium
+	"$(PYTHON)" -B -m tools.bare_machine $(BARE_FLAGS)
 
 student: setup-lab ## Build the students' copy in dist/student, and the solutions in dist/solutions
 	$(PY) -m tools.student_copy

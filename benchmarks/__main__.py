@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import Report
+from benchmarks.progress import terse_progress
 
 BENCHMARKS = {
     "beta": "factor-change score and MIG of β-VAEs on sprites over seeds, beside published figures",
@@ -38,7 +39,8 @@ def main() -> int:
         for name, summary in BENCHMARKS.items():
             print(f"{name:12} {summary}")
         return 0
-    report: Report = importlib.import_module(f"benchmarks.{arguments.name}").run()
+    with terse_progress():
+        report: Report = importlib.import_module(f"benchmarks.{arguments.name}").run()
     verdict = f"{arguments.name}: {report.bar} {'pass' if report.passed else 'fail'}"
     print(report.setting, "", report.table(), "", verdict, sep="\n")
     if arguments.record:

@@ -4,6 +4,7 @@ No environment is built here: a shell script stands for the interpreter in .venv
 """
 
 import ast
+import asyncio
 import importlib.util
 import json
 import os
@@ -12,7 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from ipykernel.ipkernel import IPythonKernel
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from traitlets.config import PyFileConfigLoader
 
@@ -148,6 +151,28 @@ def test_the_server_is_told_to_save_explorers_as_pictures(checkout, bootstrap):
     assert cell.outputs[0].data == {"text/html": picture}
     assert view in slider.outputs[0].data, "a reader's own widget, without a picture beside it, is left alone"
     assert "widgets" not in notebook.metadata
+
+
+@needs_shell
+def test_the_server_reads_a_lesson_as_jupyterlab_would_write_it(checkout, bootstrap, tmp_path):
+    bootstrap.main(["lab", "--quiet"])
+    config = PyFileConfigLoader("jupyter_server_config.py", path=str(checkout.venv / "etc/jupyter")).load_config()
+    manager = config.ServerApp.contents_manager_class(root_dir=str(tmp_path), parent=None)
+    python = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    other = {"display_name": "R", "language": "R", "name": "ir"}
+    for name, kernel in (("lesson", python), ("other", other)):
+        metadata = {"kernelspec": kernel, "language_info": {"name": kernel["language"]}}
+        nbformat.write(new_notebook(metadata=metadata), tmp_path / f"{name}.ipynb")
+    stored = (tmp_path / "lesson.ipynb").read_bytes()
+
+    def language(name):
+        return asyncio.run(manager.get(f"{name}.ipynb"))["content"]["metadata"]["language_info"]
+
+    assert language("lesson") == IPythonKernel.language_info
+    assert language("lesson")["version"] == sys.version.split()[0]
+    assert language("other") == {"name": "R"}, "what another kernel will say is not known"
+    assert asyncio.run(manager.get("lesson.ipynb", content=False))["content"] is None
+    assert (tmp_path / "lesson.ipynb").read_bytes() == stored
 
 
 @needs_shell

@@ -4,6 +4,8 @@ import importlib.metadata
 import os
 import platform
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -81,6 +83,16 @@ def test_this_environment_holds_the_pinned_versions():
     assert not wrong, f"run `make test`, which installs what constraints.txt says: {wrong}"
 
 
+def test_the_pinned_versions_install_under_the_very_oldest_python():
+    # Debian 12 has Python 3.11.2, and packages may refuse the first releases of a minor version.
+    oldest = SpecifierSet(PROJECT["project"]["requires-python"])
+    first = next(iter(oldest)).version + ".0"
+    assert oldest.contains(first)
+    asked = {name: importlib.metadata.metadata(name)["Requires-Python"] for name in needed(direct_requirements())}
+    refused = {name: spec for name, spec in asked.items() if spec and not SpecifierSet(spec).contains(first)}
+    assert not refused, f"Python {first} is refused: pin an earlier version in constraints.txt for {refused}"
+
+
 def test_conda_installs_the_same_extras_under_the_same_constraints():
     assert ENVIRONMENT["name"] == NAME
     *conda, pip_section = ENVIRONMENT["dependencies"]
@@ -131,6 +143,24 @@ def test_ci_runs_the_contributors_command():
     assert lines[-1].startswith("make test")
     if os.name != "nt":
         assert os.access(script, os.X_OK)
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("bash", "dirname"))), reason="CI's script is one of bash")
+@pytest.mark.parametrize("there", [(), ("npm",), ("chromium", "npm")], ids=lambda there: "+".join(there) or "nothing")
+def test_ci_installs_what_the_browser_tests_lack(there, tmp_path):
+    for name in ("bash", "dirname"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    diary, first = tmp_path / "diary", f"#!{shutil.which('bash')}"
+    for name in ("apt-get", "make", "id", *there):
+        (tmp_path / name).write_text(f'{first}\necho "{name} $COURSE_BROWSER $*" >> "{diary}"\necho 0\n')
+        (tmp_path / name).chmod(0o755)
+    result = subprocess.run([ROOT / ".ci" / "run"], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    said = diary.read_text(encoding="utf-8").splitlines()
+    installed = [line for line in said if line.startswith("apt-get") and " install " in line]
+    missing = [name for name in ("chromium", "npm") if name not in there]
+    assert installed == ([f"apt-get  -qq install -y --no-install-recommends {' '.join(missing)}"] if missing else [])
+    assert said[-1] == "make required test"
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])

@@ -269,3 +269,15 @@ def test_a_missing_browser_is_one_sentence(monkeypatch, tmp_path):
     (tmp_path / "my-browser").write_text("#!/bin/sh\n")
     (tmp_path / "my-browser").chmod(0o755)
     assert browser.chromium() == str(tmp_path / "my-browser")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for a browser is a POSIX program")
+def test_a_browser_that_does_not_start_is_one_sentence(monkeypatch, tmp_path):
+    program = tmp_path / "old-chromium"
+    program.write_text("#!/bin/sh\necho 'unknown option' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("CHROMIUM", str(program))
+    with pytest.raises(browser.BrowserError, match=r"old-chromium did not start .*: install a current Chro") as caught:
+        with browser.browser():
+            pass
+    assert "\n" not in str(caught.value)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -24,7 +24,7 @@ FLAGS = (
 
 
 class BrowserError(Exception):
-    """There is no browser; the message says what to do."""
+    """There is no browser, or it does not start; the message says what to do."""
 
 
 def chromium() -> str:
@@ -45,13 +45,31 @@ def chromium() -> str:
     return found
 
 
+def launch(playwright: Playwright, program: str, flags: Sequence[str] = FLAGS) -> Browser:
+    """Start a Chromium without a window.
+
+    Raises
+    ------
+    BrowserError : the program ends at once, or is no Chromium that playwright can drive.
+    """
+    from playwright.sync_api import Error
+
+    try:
+        return playwright.chromium.launch(executable_path=program, args=list(flags))
+    except Error as error:
+        raise BrowserError(
+            f"{program} did not start as a browser ({error.message.splitlines()[0].rstrip('.')}): install a current "
+            "Chromium, or name another program in the environment variable CHROMIUM."
+        ) from error
+
+
 @contextmanager
 def browser() -> Iterator[Browser]:
     """Start Chromium without a window, and stop it in the end.
 
     Raises
     ------
-    BrowserError : there is none, or playwright is missing.
+    BrowserError : there is none, it does not start, or playwright is missing.
     """
     program = chromium()
     try:
@@ -61,7 +79,7 @@ def browser() -> Iterator[Browser]:
             "The package playwright is missing: `python tools/bootstrap.py release` installs it."
         ) from error
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        started = launch(playwright, program)
         try:
             yield started
         finally:

@@ -52,11 +52,16 @@ def find_chromium(environment):
         for name in npm.PACKAGES:
             npm.package(name)
     except (chromium.BrowserError, npm.NpmError) as error:
-        sentence = f"{error} The browser tests did not run."
-        if environment.get("CHROMIUM") or environment.get("COURSE_BROWSER") == "required":
-            pytest.fail(sentence, pytrace=False)
-        pytest.skip(sentence)
+        give_up(error, environment)
     return path
+
+
+def give_up(error, environment):
+    """Skip the test, or fail it where the browser tests are wanted."""
+    sentence = f"{error} The browser tests did not run."
+    if environment.get("CHROMIUM") or environment.get("COURSE_BROWSER") == "required":
+        pytest.fail(sentence, pytrace=False)
+    pytest.skip(sentence)
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +77,10 @@ def browser(chromium_path):
     """A headless Chromium, one for each test process."""
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        try:
+            browser = chromium.launch(playwright, chromium_path, FLAGS)
+        except chromium.BrowserError as error:
+            give_up(error, os.environ)
         yield browser
         browser.close()
 

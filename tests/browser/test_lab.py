@@ -181,6 +181,35 @@ def test_a_lesson_works_in_the_lab(path, lab, page, screenshot, axe):
     check_page(page, axe)
 
 
+def wait_for_kernel_words(page):
+    """Wait until JupyterLab has written what the kernel says about itself into the notebook that is open."""
+    # Nothing on the page tells when; it follows the kernel's first answer, which `LabNotebook` has waited for.
+    page.wait_for_timeout(3_000)
+
+
+def test_a_lesson_that_is_only_opened_is_not_changed(lab, page):
+    path = next(path for path in LESSONS if contracts.explorer_cells(nbformat.read(path, as_version=4)))
+    stored = path.read_bytes()
+    (lab.folder / "opened.ipynb").write_bytes(stored)
+    LabNotebook(page, lab, "opened.ipynb")
+    wait_for_kernel_words(page)
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0)
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.get_by_role("menuitem", name=re.compile("^Close Tab")).click()
+    expect(page.locator(".jp-NotebookPanel")).to_have_count(0)
+    expect(page.locator(".jp-Dialog")).to_have_count(0)
+    assert (lab.folder / "opened.ipynb").read_bytes() == stored
+
+
+def test_a_notebook_that_its_kernel_changes_is_noticed(lab, page):
+    kernel = {**METADATA["kernelspec"], "display_name": "Another name"}
+    notebook = new_notebook(metadata={**METADATA, "kernelspec": kernel}, cells=[new_code_cell("1")])
+    nbformat.write(notebook, lab.folder / "changed.ipynb")
+    LabNotebook(page, lab, "changed.ipynb")
+    wait_for_kernel_words(page)
+    assert page.locator(".jp-mod-dirty").count() == 1
+
+
 def test_a_lesson_that_raises_is_noticed(lab, page):
     notebook = new_notebook(metadata=METADATA, cells=[new_code_cell(source) for source in ("1", "1 / 0", "2")])
     nbformat.write(notebook, lab.folder / "raises.ipynb")
