@@ -9,7 +9,7 @@ import pytest
 from conftest import OFFLINE
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools import browser, npm, student_copy
+from tools import check, student_copy
 from tools.execute import run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,13 +67,7 @@ def run_student(built, monkeypatch, request):
 
 def browser_tests_run():
     """Whether there is all that tests/browser needs."""
-    try:
-        browser.chromium()
-        for name in npm.PACKAGES:
-            npm.package(name)
-    except (browser.BrowserError, npm.NpmError):
-        return False
-    return True
+    return not check.no_browser()
 
 
 # --- The course's own lessons -----------------------------------------------------------------------------
