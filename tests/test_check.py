@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from course_utils import kept
 from tools import browser, check, npm
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -196,6 +197,11 @@ def test_the_stages_hold_every_check_and_the_browser_is_last():
             assert one.environment["OMP_NUM_THREADS"] == "1"
             assert one.environment["PYTHONPATH"] == str(ROOT / "tests" / "offline")
     assert [one.name for one in todo if one.environment.get("TQDM_DISABLE")] == ["outputs (nbval)"]
+    assert [one.name for one in todo if kept.FOLDER in one.environment] == [
+        "units and contracts",
+        "explorers' frames",
+        "browser",
+    ]
     assert [one.name for one in todo if one.optional] == ["packages from npm"]
     assert [one.obstacle for one in todo if one.obstacle() != ""] in ([], [check.no_browser] * 2)
 

@@ -9,6 +9,7 @@ import pytest
 from conftest import OFFLINE
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from course_utils import kept
 from tools import check, student_copy
 from tools.execute import run
 
@@ -53,6 +54,7 @@ def run_student(built, monkeypatch, request):
         pytest.skip("JupyterLab runs the copy of this lesson, in tests/browser")
     monkeypatch.setenv("PYTHONPATH", str(OFFLINE))
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # the copy stays as it was built
+    monkeypatch.delenv(kept.FOLDER, raising=False)  # and trains its models as a student's does
 
     def run_it(notebook):
         where = new_code_cell("import course_utils\n\nprint(course_utils.__file__)")

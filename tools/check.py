@@ -34,6 +34,13 @@ INTERRUPTED = 130
 
 _GRACE = 30  # seconds a stage has, after Ctrl-C, to end what it started
 _SANITIZE = ROOT / "tests" / "nbval_sanitize.cfg"
+# One thread for each of the processes that run at a time.
+_ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+# A sitecustomize module that refuses connections to the outside, in kernels too.
+_OFFLINE = {"PYTHONPATH": str(ROOT / "tests" / "offline")}
+# Sweeps, frames, mutants and slides show the same trained models. What a reader runs trains its own, and so it is with
+# the outputs, the students' copy and JupyterLab.
+_KEPT = {"VAE_COURSE_MODELS": str(ROOT / "build" / "models")}
 
 
 @dataclass(frozen=True)
@@ -84,10 +91,10 @@ def stages(jobs: int) -> list[Stage]:
         _lint(),
         # Where it fails, the browser's stages say whether that matters.
         Stage("packages from npm", (_python("tools.npm"),), optional=True),
-        _tests("units and contracts", jobs, "worksteal", "tests", "--ignore", "tests/browser"),
+        _tests("units and contracts", jobs, "worksteal", "tests", "--ignore", "tests/browser", environment=_KEPT),
         _outputs(jobs, "notebooks"),
-        Stage("explorers' frames", (_python("tools.frames"),), _one_thread(), **needed),
-        _tests("browser", jobs, "worksteal", "tests/browser", **needed),
+        Stage("explorers' frames", (_python("tools.frames"),), {**_ONE_THREAD, **_KEPT}, **needed),
+        _tests("browser", jobs, "worksteal", "tests/browser", environment=_KEPT, **needed),
     ]
 
 
@@ -109,7 +116,7 @@ def lesson_stages(paths: Sequence[Path], jobs: int) -> list[Stage]:
     chosen = " or ".join([*names, *(path.stem for path in mutants)])
     here = [str(path.resolve().relative_to(ROOT)) for path in paths]
     # Without the browser, the students' copy is run by a unit test.
-    alone = {"COURSE_BROWSER": "off"}
+    alone = {"COURSE_BROWSER": "off", **_KEPT}
     return [
         _lint(*here),
         _tests("contracts, sweep, mutants and copy", jobs, "load", *files, "-k", chosen, environment=alone),
@@ -126,21 +133,11 @@ def _lint(*paths: str) -> Stage:
     return Stage("lint", (_python("ruff", "check", *paths), _python("ruff", "format", "--check", *paths)))
 
 
-def _one_thread() -> dict[str, str]:
-    """One thread for each of the processes that run at a time."""
-    return {"OMP_NUM_THREADS": "1"}
-
-
-def _offline() -> dict[str, str]:
-    """A sitecustomize module that refuses connections to the outside, in kernels too."""
-    return {**_one_thread(), "PYTHONPATH": str(ROOT / "tests" / "offline")}
-
-
 def _tests(
     name: str, jobs: int, order: str, *arguments: str, environment: dict[str, str] | None = None, **options: Any
 ) -> Stage:
     command = _python("pytest", "-n", str(jobs), "--dist", order, *arguments)
-    return Stage(name, (command,), {**_offline(), **(environment or {})}, **options)
+    return Stage(name, (command,), {**_ONE_THREAD, **_OFFLINE, **(environment or {})}, **options)
 
 
 def _outputs(jobs: int, *paths: str) -> Stage:
