@@ -72,12 +72,26 @@ class Stage:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a stage ended: "passed", "failed", "skipped", "interrupted" or "not run"; exit status, seconds, and why."""
+    """How a stage ended.
+
+    Attributes
+    ----------
+    stage : Stage
+    result : str
+        "passed", "failed", "skipped", "interrupted" or "not run".
+    status : int
+        The exit status.
+    seconds, processor : float
+        By the clock, and of the processor (0 where the system does not count what other processes used).
+    reason : str
+        Why it was skipped, or could not run.
+    """
 
     stage: Stage
     result: str
     status: int = 0
     seconds: float = 0.0
+    processor: float = 0.0
     reason: str = ""
 
 
@@ -183,24 +197,32 @@ def run(todo: Sequence[Stage]) -> int:
 
 
 def _run_stage(stage: Stage, reports: Path) -> Outcome:
-    begin = time.monotonic()
-    if reason := stage.obstacle():
-        print(reason, flush=True)
-        return (
-            Outcome(stage, "failed", 1, reason=reason) if stage.required else Outcome(stage, "skipped", reason=reason)
-        )
-    reports.mkdir()
-    worst = 0
-    for number, command in enumerate(stage.commands):
-        if command[1:3] == ("-m", "pytest"):
-            command = (*command, f"--junit-xml={reports / f'{number}.xml'}")
-        try:
+    begin, used = time.monotonic(), _processor()
+
+    def outcome(result: str, status: int, reason: str = "") -> Outcome:
+        return Outcome(stage, result, status, time.monotonic() - begin, _processor() - used, reason)
+
+    try:
+        if reason := stage.obstacle():
+            print(reason, flush=True)
+            return outcome("failed" if stage.required else "skipped", int(stage.required), reason)
+        reports.mkdir()
+        worst = 0
+        for number, command in enumerate(stage.commands):
+            if command[1:3] == ("-m", "pytest"):
+                command = (*command, f"--junit-xml={reports / f'{number}.xml'}")
             worst = max(worst, _status(command, {**os.environ, **stage.environment}))
-        except KeyboardInterrupt:
-            return Outcome(stage, "interrupted", INTERRUPTED, time.monotonic() - begin)
+    except KeyboardInterrupt:
+        return outcome("interrupted", INTERRUPTED)
     if worst and stage.optional:
-        return Outcome(stage, "skipped", 0, time.monotonic() - begin, "It failed; the stages that need it say more.")
-    return Outcome(stage, "failed" if worst else "passed", worst, time.monotonic() - begin)
+        return outcome("skipped", 0, "It failed; the stages that need it say more.")
+    return outcome("failed" if worst else "passed", worst)
+
+
+def _processor() -> float:
+    """Return the processor's seconds of all processes that were started and have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _status(command: Sequence[str], environment: dict[str, str]) -> int:
@@ -263,11 +285,12 @@ def _name(case: ElementTree.Element) -> str:
 def summary(outcomes: Sequence[Outcome], tests: Sequence[tuple[float, str]]) -> str:
     """Return the table of stages and of the slowest tests."""
     wide = max([len(outcome.stage.name) for outcome in outcomes], default=0)
-    lines = ["", f"{'stage':<{wide}}  {'result':<11} {'seconds':>7}"]
+    lines = ["", f"{'stage':<{wide}}  {'result':<11} {'seconds':>7} {'CPU':>7}"]
     for outcome in outcomes:
-        line = f"{outcome.stage.name:<{wide}}  {outcome.result:<11} {outcome.seconds:7.0f}"
+        line = f"{outcome.stage.name:<{wide}}  {outcome.result:<11} {outcome.seconds:7.0f} {outcome.processor:7.0f}"
         lines.append(line + (f"  {outcome.reason}" if outcome.reason else ""))
-    lines.append(f"{'all':<{wide}}  {'':<11} {sum(outcome.seconds for outcome in outcomes):7.0f}")
+    seconds, processor = (sum(getattr(outcome, name) for outcome in outcomes) for name in ("seconds", "processor"))
+    lines.append(f"{'all':<{wide}}  {'':<11} {seconds:7.0f} {processor:7.0f}")
     if tests:
         lines += ["", "slowest tests, seconds"]
         lines += [f"{seconds:7.1f}  {name}" for seconds, name in tests]
