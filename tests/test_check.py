@@ -95,6 +95,17 @@ def test_a_stages_environment_is_its_own(capfd, wide):
     assert check.run(todo) == 0
 
 
+@posix
+def test_the_table_counts_the_processors_seconds_of_a_stage_and_all_it_started(capfd, wide):
+    works = "import time\nwhile time.process_time() < 0.6: pass"
+    inner = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {works!r}])"
+    check.run([stage(wide, inner), stage("sleeps", "import time; time.sleep(0.6)")])
+    lines = capfd.readouterr().out.rpartition("\nstage ")[2].splitlines()
+    assert int(lines[1].split()[-1]) >= 1
+    assert int(lines[2].split()[-1]) == 0
+    assert int(lines[3].split()[-1]) >= 1
+
+
 @pytest.fixture
 def suite(tmp_path):
     """Two files of tests, of which one is slow and one fails; returns a stage for each."""
