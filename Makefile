@@ -8,21 +8,13 @@ NB ?= $(wildcard notebooks/*.ipynb)
 PY := .venv/bin/python
 FIRST_LESSON := notebooks/00_start_here.ipynb
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
-# tests/offline holds a sitecustomize module that refuses connections to the outside, in kernels too.
-OFFLINE := PYTHONPATH="$(CURDIR)/tests/offline"
-
-# Progress bars come and go with the speed of the machine: outputs that are compared do without.
-NO_BARS := TQDM_DISABLE=1
-
-# One thread for each of the JOBS processes that run at a time.
-ONE_THREAD := OMP_NUM_THREADS=1
 
 # Packages of another project must not reach the course's interpreter.
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test bare student site slides release hub wheelhouse indexes execute present bench lint format constraints clean \
-	setup-lab setup-present setup-classroom setup-release setup-test
+.PHONY: help lab test check bare student site slides release hub wheelhouse indexes execute present bench lint format \
+	constraints clean setup-lab setup-present setup-classroom setup-release setup-test
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,14 +22,11 @@ help: ## List these commands
 lab: setup-lab ## Open the course in JupyterLab; LAB_FLAGS="--no-browser --port=8899" serves it headless
 	$(PY) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/$(FIRST_LESSON) $(ALLOW_ROOT) $(LAB_FLAGS)
 
-test: setup-test ## Prove that everything still holds: style, unit tests, contracts, explorers, browser tests, every notebook's outputs
-	$(PY) -m ruff check .
-	$(PY) -m ruff format --check .
-	$(PY) -m tools.npm || echo "The browser tests will not run without these packages." >&2
-	$(ONE_THREAD) $(PY) -m tools.frames
-	$(OFFLINE) $(ONE_THREAD) $(PY) -m pytest -n $(JOBS) --dist worksteal tests --ignore tests/browser
-	$(OFFLINE) $(ONE_THREAD) $(PY) -m pytest -n $(JOBS) --dist worksteal tests/browser
-	$(OFFLINE) $(ONE_THREAD) $(NO_BARS) $(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
+test: setup-test ## Prove that everything still holds: style, unit tests, contracts, explorers, every notebook's outputs, browser tests
+	$(PY) -m tools.check --jobs $(JOBS)
+
+check: setup-test ## Check one lesson without a browser, NB=notebooks/08_vae.ipynb
+	$(PY) -m tools.check --jobs $(JOBS) $(NB)
 
 bare: ## Run both commands above in an empty Debian made for it, as root; BARE_FLAGS=--without-browser leaves out Chromium
 	"$(PYTHON)" -B -m tools.bare_machine $(BARE_FLAGS)

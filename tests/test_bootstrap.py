@@ -507,42 +507,22 @@ def test_jupyter_runs_as_root_only_for_root(checkout, tmp_path, user, allowed):
 
 @needs_make
 @needs_shell
-def test_make_test_runs_every_part_in_order(checkout):
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (["test"], "-m tools.check --jobs 2"),
+        (["test", "JOBS=5"], "-m tools.check --jobs 5"),
+        (["check", "NB=notebooks/08_vae.ipynb"], "-m tools.check --jobs 2 notebooks/08_vae.ipynb"),
+    ],
+)
+def test_make_leaves_the_stages_to_the_check(checkout, arguments, asked):
     checkout.make_environment()
-    result = make(checkout, "test")
+    result = make(checkout, *arguments)
     assert result.returncode == 0, result.stderr
     diary = (checkout.venv / "diary").read_text().splitlines()
-    steps = ("-m ruff", "-m tools.npm", "-m tools.frames", "-m pytest")
-    check, layout, packages, frames, units, browser, notebooks = [line for line in diary if line.startswith(steps)]
-    assert check.startswith("-m ruff check")
-    assert layout.startswith("-m ruff format --check")
-    assert packages == "-m tools.npm"
-    assert frames == "-m tools.frames"
-    assert units.endswith(" tests --ignore tests/browser")
-    assert browser.endswith(" tests/browser")
-    assert "--nbval-lax" not in notebooks
-    assert "--nbval " in notebooks
-    assert notebooks.endswith(" notebooks")
-
-
-@needs_make
-@needs_shell
-def test_make_test_fails_with_the_first_part_that_fails(checkout):
-    checkout.make_environment()
-    checkout.fails("-m pytest")
-    assert make(checkout, "test").returncode != 0
-    assert checkout.calls("-m pytest") == 1
-
-
-@needs_make
-@needs_shell
-def test_make_test_goes_on_without_the_browser_tests_packages(checkout):
-    checkout.make_environment()
-    checkout.fails("-m tools.npm")
-    result = make(checkout, "test")
-    assert result.returncode == 0, result.stderr
-    assert "browser tests will not run" in result.stderr
-    assert checkout.calls("-m pytest") == 3
+    assert [line for line in diary if line.startswith("-m tools")] == [asked]
+    checkout.fails("-m tools.check")
+    assert make(checkout, *arguments).returncode != 0
 
 
 @needs_make
@@ -555,5 +535,5 @@ def test_an_unknown_python_is_one_sentence(checkout):
 @needs_make
 def test_make_alone_lists_the_commands(checkout):
     result = make(checkout)
-    for target in ("lab", "test", "student", "execute", "bench", "format", "clean"):
+    for target in ("lab", "test", "check", "student", "execute", "bench", "format", "clean"):
         assert f"make {target} " in result.stdout

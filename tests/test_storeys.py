@@ -20,6 +20,7 @@ GROUND = {
     "exercises",
     "explorer",
     "gaussians",
+    "kept",
     "networks",
     "planes",
     "style",

@@ -9,7 +9,8 @@ import pytest
 from conftest import OFFLINE
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools import browser, npm, student_copy
+from course_utils import kept
+from tools import check, student_copy
 from tools.execute import run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,6 +54,7 @@ def run_student(built, monkeypatch, request):
         pytest.skip("JupyterLab runs the copy of this lesson, in tests/browser")
     monkeypatch.setenv("PYTHONPATH", str(OFFLINE))
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # the copy stays as it was built
+    monkeypatch.delenv(kept.FOLDER, raising=False)  # and trains its models as a student's does
 
     def run_it(notebook):
         where = new_code_cell("import course_utils\n\nprint(course_utils.__file__)")
@@ -67,13 +69,7 @@ def run_student(built, monkeypatch, request):
 
 def browser_tests_run():
     """Whether there is all that tests/browser needs."""
-    try:
-        browser.chromium()
-        for name in npm.PACKAGES:
-            npm.package(name)
-    except (browser.BrowserError, npm.NpmError):
-        return False
-    return True
+    return not check.no_browser()
 
 
 # --- The course's own lessons -----------------------------------------------------------------------------

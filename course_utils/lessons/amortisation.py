@@ -10,6 +10,7 @@ from scipy import special, stats
 from course_utils.data import digits, old_faithful
 from course_utils.exercises import Exercise, Misconception
 from course_utils.explorer import Choice, Explorer, Slider
+from course_utils.kept import kept
 from course_utils.mixtures import GaussianMixture
 from course_utils.ppca import fit_ppca
 from course_utils.style import palette
@@ -142,6 +143,7 @@ def _logit(parameters, features):
 
 
 @cache
+@kept
 def _trained(kind):
     """Maximise the mean ELBO of Old Faithful over the encoder's parameters."""
     data, rng = old_faithful(), np.random.default_rng(5)

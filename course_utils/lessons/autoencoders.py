@@ -13,6 +13,7 @@ from course_utils.autoencoders import Autoencoder, autoencoder_loss, completenes
 from course_utils.data import digits
 from course_utils.exercises import Exercise, Misconception
 from course_utils.explorer import Choice, Explorer, Slider
+from course_utils.kept import kept
 from course_utils.style import palette
 from course_utils.training import Trainer
 
@@ -73,6 +74,7 @@ def _split():
     return rows[:1437], rows[1437:], labels[order][:1437]
 
 
+@kept
 def _train(size, epochs, hidden):
     data = _split()[0]
     model = Autoencoder(64, size, hidden=hidden, mean=data.mean(axis=0), seed=1)

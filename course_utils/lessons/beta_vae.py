@@ -12,6 +12,7 @@ from torch import Tensor
 from course_utils.disentanglement import linear_schedule, sprites
 from course_utils.exercises import Exercise, Misconception
 from course_utils.explorer import Choice, Explorer, Slider
+from course_utils.kept import kept
 from course_utils.planes import mosaic, show_images
 from course_utils.style import palette
 from course_utils.training import Trainer
@@ -56,6 +57,7 @@ def new_vae(seed: int = 0) -> VAE:
 
 
 @functools.cache
+@kept
 def beta_vae(beta: float, seed: int = 0) -> VAE:
     """Return a VAE of the ellipses whose KL term had the weight `beta`, trained once."""
     model = new_vae(seed)
@@ -63,6 +65,7 @@ def beta_vae(beta: float, seed: int = 0) -> VAE:
 
 
 @functools.cache
+@kept
 def warmed_up(beta: float, steps: int, seed: int = 0) -> VAE:
     """Return a VAE of the ellipses whose KL weight rose from 0 to `beta` over the first `steps` of 600 steps."""
     model, step = new_vae(seed), itertools.count()
@@ -106,6 +109,7 @@ def traversal(model: VAE, values, row: int = 3) -> tuple[Tensor, list[int]]:
 
 
 @functools.cache
+@kept
 def capacity_vae() -> tuple[VAE, list[SimpleNamespace]]:
     """Return a VAE trained towards a capacity that grows to 5 nats, and what it could do after every sixth epoch.
 

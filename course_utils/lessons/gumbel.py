@@ -14,6 +14,7 @@ from course_utils.data import digits
 from course_utils.discrete import CategoricalVAE
 from course_utils.exercises import Exercise, Misconception
 from course_utils.explorer import Choice, Explorer, Slider
+from course_utils.kept import kept
 from course_utils.planes import mosaic, show_images
 from course_utils.style import palette
 from course_utils.training import Trainer
@@ -49,6 +50,7 @@ def train(model, loss, *, epochs: int = 40, learning_rate: float = 1e-2):
 
 
 @functools.cache
+@kept
 def categorical_vae(
     estimator: str = "gumbel-softmax", temperature: float | None = None, epochs: int = 40
 ) -> CategoricalVAE:

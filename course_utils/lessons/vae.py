@@ -13,6 +13,7 @@ from course_utils.autoencoders import Autoencoder, autoencoder_loss
 from course_utils.data import data_file, digits
 from course_utils.exercises import Exercise, Misconception
 from course_utils.explorer import Choice, Explorer, Slider
+from course_utils.kept import kept
 from course_utils.planes import mosaic, plane_explorer, show_images
 from course_utils.style import palette
 from course_utils.training import Trainer
@@ -44,6 +45,7 @@ def train(model, loss, *, epochs: int = 60, learning_rate: float = 1e-2, data: T
 
 
 @functools.cache
+@kept
 def gaussian_vae(latent_dim: int = 2, scale: float | None = None, hidden: tuple = (128,), epochs: int = 60) -> VAE:
     """Return a VAE of the digits with a Gaussian likelihood, trained once; without `scale` its σ is learned."""
     learned = {"scale": 0.2 if scale is None else scale, "learn_scale": scale is None}
@@ -52,6 +54,7 @@ def gaussian_vae(latent_dim: int = 2, scale: float | None = None, hidden: tuple 
 
 
 @functools.cache
+@kept
 def plain_autoencoder(latent_dim: int = 2, hidden: tuple = (128,), epochs: int = 60) -> Autoencoder:
     """Return lesson 07's autoencoder of the digits, with the same layers and training as `gaussian_vae`."""
     model = Autoencoder(64, latent_dim, hidden=hidden, seed=8)

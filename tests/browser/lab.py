@@ -16,6 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 from playwright.sync_api import Locator, Page, expect
 
+from course_utils import kept
 from tools.bootstrap import LAB_SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +58,10 @@ def serve(course: Path, home: Path) -> Iterator[LabServer]:
         new.mkdir()
     (settings / "overrides.json").write_text(json.dumps(LAB_SETTINGS), encoding="utf-8")
     shutil.copy(ROOT / "tools" / "jupyter_server_config.py", config)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
+    # Like a reader's, its lessons train their models themselves.
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("JUPYTER") and name != kept.FOLDER
+    }
     environment |= {
         "IPYTHONDIR": str(home / "ipython"),
         "JUPYTER_CONFIG_DIR": str(config),
@@ -129,6 +133,7 @@ class LabNotebook:
                     || document.querySelector(".jp-Dialog");
             }""",
             timeout=timeout * 1000,
+            polling=200,  # milliseconds; asked for every frame, the question took as long as the lesson
         )
         expect(self.page.locator(".jp-Dialog")).to_have_count(0)
 
