@@ -231,3 +231,27 @@ def test_unknown_lessons_and_missing_packages_are_one_sentence(course, monkeypat
     assert slides.main(["--output", str(course / "slides")]) == 1
     assert capsys.readouterr().err == "there is no npm: install it\n"
     assert not (course / "slides").exists()
+
+
+# --- margins ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_slide_without_margin_at_its_right_or_its_bottom_is_named():
+    class Page:
+        def evaluate(self, script):
+            ends = [("fits", 1228, 691), ("wide", 1229, 400), ("high", 800, 692)]
+            return [{"words": words, "right": right, "bottom": bottom} for words, right, bottom in ends]
+
+    assert slides.cut_off(Page()) == ["slide 2 (wide): 1229 × 400", "slide 3 (high): 800 × 692"]
+
+
+def test_a_deck_s_folder_without_fonts_is_not_built(tmp_path, monkeypatch):
+    from course_utils import style
+
+    monkeypatch.setattr(slides.frames, "all_fragments", lambda paths: {path: {} for path in paths})
+    monkeypatch.setattr(npm, "package", lambda name: tmp_path / "packages")
+    monkeypatch.setattr(slides, "_write_assets", lambda target, *_: slides.fonts.copy_fonts(target, target))
+    monkeypatch.setattr(style, "FONTS", tmp_path / "none")
+    with pytest.raises(slides.SlidesError, match="fonts are not complete"):
+        slides.build(tmp_path / "slides")
+    assert list(tmp_path.iterdir()) == []
