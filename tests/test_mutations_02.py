@@ -51,8 +51,8 @@ MUTANTS = {
         "the number of free parameters, for 4 structures and 4 sizes",
     ),
     "Fisher's identity without responsibilities": (
-        "weighted = torch.autograd.grad((torch.tensor(shares) * table).sum()",
-        "weighted = torch.autograd.grad((0.5 * table).sum()",
+        "expected = (torch.tensor(shares) * table).sum()",
+        "expected = (0.5 * table).sum()",
         "Fisher's identity for the weights",
     ),
     "the change of units is forgotten": (
