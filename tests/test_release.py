@@ -281,3 +281,23 @@ def test_a_browser_that_does_not_start_is_one_sentence(monkeypatch, tmp_path):
         with browser.browser():
             pass
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for a driver is a POSIX program")
+def test_a_driver_that_does_not_start_is_one_sentence(tmp_path):
+    program = tmp_path / "node"
+    program.write_text("#!/bin/sh\nexit 127\n")
+    program.chmod(0o755)
+    script = (
+        "from tools import browser\n"
+        "try:\n    with browser.driver(): pass\n"
+        "except browser.BrowserError as error: print(error)\n"
+    )
+    # In a process of its own: playwright leaves an event loop behind when it cannot start.
+    environment = {**os.environ, "PLAYWRIGHT_NODEJS_PATH": str(program)}
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert result.stdout.startswith("playwright's own program did not start (")
+    assert result.stdout.endswith("`sudo apt install libatomic1`.\n")
+    assert result.stdout.count("\n") == 1

@@ -1,6 +1,6 @@
 """Prove that a bare machine suffices: README's two commands in an empty Debian or Ubuntu that is made for it.
 
-    sudo make bare                                              both commands, then Chromium and npm for the second
+    sudo make bare                                              both, the second with Chromium and what it takes
     sudo make bare BARE_FLAGS=--without-browser                 with the first packages alone
     sudo make bare BARE_FLAGS="--keep /var/tmp/bare"            leave the system there, and use it again next time
 
@@ -39,7 +39,7 @@ from tools.folders import interruptible
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 PACKAGES = ("python3", "python3-venv", "make", "git", "ca-certificates")
-BROWSER_PACKAGES = ("chromium", "npm")
+BROWSER_PACKAGES = ("chromium", "npm", "libatomic1")
 USER = "reader"
 HOME = f"/home/{USER}"
 COURSE = f"{HOME}/course"

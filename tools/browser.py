@@ -64,6 +64,33 @@ def launch(playwright: Playwright, program: str, flags: Sequence[str] = FLAGS) -
 
 
 @contextmanager
+def driver() -> Iterator[Playwright]:
+    """Start playwright, which drives browsers, and stop it in the end.
+
+    Raises
+    ------
+    BrowserError : it is missing, or its own program does not start.
+    """
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError as error:
+        raise BrowserError(
+            "The package playwright is missing: `python tools/bootstrap.py release` installs it."
+        ) from error
+    try:
+        playwright = sync_playwright().start()
+    except Exception as error:  # playwright has no narrower class for this
+        raise BrowserError(
+            f"playwright's own program did not start ({str(error).splitlines()[0].rstrip('.')}): on Debian and Ubuntu "
+            "it needs `sudo apt install libatomic1`."
+        ) from error
+    try:
+        yield playwright
+    finally:
+        playwright.stop()
+
+
+@contextmanager
 def browser() -> Iterator[Browser]:
     """Start Chromium without a window, and stop it in the end.
 
@@ -72,13 +99,7 @@ def browser() -> Iterator[Browser]:
     BrowserError : there is none, it does not start, or playwright is missing.
     """
     program = chromium()
-    try:
-        from playwright.sync_api import sync_playwright
-    except ModuleNotFoundError as error:
-        raise BrowserError(
-            "The package playwright is missing: `python tools/bootstrap.py release` installs it."
-        ) from error
-    with sync_playwright() as playwright:
+    with driver() as playwright:
         started = launch(playwright, program)
         try:
             yield started

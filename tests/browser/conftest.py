@@ -6,10 +6,11 @@ COURSE_BROWSER=required makes them fail instead, and COURSE_BROWSER=off leaves t
 
 import os
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from browser import watch
 from browser.lab import serve
@@ -78,8 +79,9 @@ def chromium_path():
 def browser(chromium_path):
     """A headless Chromium, one for each test process."""
     expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
+    with ExitStack() as started:
         try:
+            playwright = started.enter_context(chromium.driver())
             browser = chromium.launch(playwright, chromium_path, FLAGS)
         except chromium.BrowserError as error:
             give_up(error, os.environ)
