@@ -32,31 +32,31 @@ bare: ## Run both commands above in an empty Debian made for it, as root; BARE_F
 	"$(PYTHON)" -B -m tools.bare_machine $(BARE_FLAGS)
 
 student: setup-lab ## Build the students' copy in dist/student, and the solutions in dist/solutions
-	$(PY) -m tools.student_copy
+	$(PY) -m tools.publish.student_copy
 
 site: setup-release ## Build the site in dist/site
-	$(PY) -m tools.site
+	$(PY) -m tools.publish.site
 
 slides: setup-release ## Build the slides of all lessons in dist/slides
-	$(PY) -m tools.slides --check
+	$(PY) -m tools.publish.slides --check
 
 release: setup-release ## Build students' copy, solutions, slides and site from what is committed, in dist/vae-course-VERSION
-	$(PY) -m tools.release
+	$(PY) -m tools.publish.release
 
 hub: setup-classroom ## Try out a class on JupyterHub on this machine
-	$(PY) -m tools.hub
+	$(PY) -m tools.teach.hub
 
 wheelhouse: setup-test ## Collect all packages in dist/wheelhouse, for a class without network
-	$(PY) -m tools.wheelhouse
+	$(PY) -m tools.teach.wheelhouse
 
 indexes: setup-lab ## Write docs/claims.md and docs/glossary.md from the notebooks
-	$(PY) -m tools.indexes
+	$(PY) -m tools.publish.indexes
 
 execute: setup-lab ## Run notebooks and store their outputs; NB=notebooks/01_estimation.ipynb runs one
 	$(PY) tools/execute.py $(NB)
 
 present: setup-present ## Present one lesson as slides in JupyterLab, LESSON=03
-	$(PY) -m tools.present $(LESSON)
+	$(PY) -m tools.teach.present $(LESSON)
 
 bench: setup-lab ## Run one benchmark, BENCH=name; without a name, list them
 	$(PY) -m benchmarks $(BENCH)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from benchmarks import Report
-from course_utils.disentanglement import FACTORS, factor_change_score, kl_parts, mutual_information_gap, sprites
-from course_utils.training import Trainer
-from course_utils.vae import VAE
+from course_utils.models.disentanglement import FACTORS, factor_change_score, kl_parts, mutual_information_gap, sprites
+from course_utils.models.vae import VAE
+from course_utils.workshop.training import Trainer
 
 SIZE, SIDE = 50_000, 32
 HIDDEN, LATENT = (200, 100), 10

@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 
 from benchmarks import Report
-from course_utils.mixtures import GaussianMixture, em_step, fit_em
+from course_utils.models.mixtures import GaussianMixture, em_step, fit_em
 
 COMPONENTS, ITERATIONS, RUNS = 10, 20, 3
 SIZES = ((1_000_000, 2), (200_000, 16))

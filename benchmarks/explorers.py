@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks import Report, percentile_95
-from course_utils.explorer import Explorer, Slider
-from course_utils.style import palette, use_style
+from course_utils.workshop.explorer import Explorer, Slider
+from course_utils.workshop.style import palette, use_style
 
 MOVES = 60
 MEDIAN_BAR_MS, P95_BAR_MS = 25.0, 50.0

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from benchmarks import Report
-from course_utils.data import mnist_binarised
-from course_utils.discrete import CategoricalVAE
-from course_utils.training import Trainer
+from course_utils.models.discrete import CategoricalVAE
+from course_utils.workshop.data import mnist_binarised
+from course_utils.workshop.training import Trainer
 
 HIDDEN, BATCH, LEARNING_RATE = (400,), 256, 3e-3
 START, END = 1.0, 0.5

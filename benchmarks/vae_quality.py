@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from benchmarks import Report
-from course_utils.data import mnist_binarised
-from course_utils.training import History, Trainer
-from course_utils.vae import VAE
+from course_utils.models.vae import VAE
+from course_utils.workshop.data import mnist_binarised
+from course_utils.workshop.training import History, Trainer
 
 HIDDEN, LATENT = (200, 200), 50
 SAMPLES = 500

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks import Report
-from course_utils.data import mnist
-from course_utils.training import Trainer
-from course_utils.vae import VAE
+from course_utils.models.vae import VAE
+from course_utils.workshop.data import mnist
+from course_utils.workshop.training import Trainer
 
 HIDDEN, LATENT = 400, 20
 SETTINGS = {"epochs": 4, "batch_size": 128, "learning_rate": 6e-3, "schedule": "one_cycle"}
@@ -132,7 +132,7 @@ def run() -> Report:
             f"({parameters(mine):,} parameters in both), {ROUNDS} runs of each in turn, {torch.get_num_threads()} "
             "threads. Test loss: nats per test image, one draw of z. The peer is a reimplementation of "
             "pytorch/examples/vae, with the steps of its data path: a DataLoader that converts each image through PIL, "
-            f"batches of {PEER_BATCH}, Adam at {PEER_RATE:g}. Ours is course_utils.vae with course_utils.training: "
+            f"batches of {PEER_BATCH}, Adam at {PEER_RATE:g}. Ours is course_utils' VAE with its training loop: "
             f"tensors in memory, batches of {SETTINGS['batch_size']}, Adam with the one-cycle schedule up to "
             f"{SETTINGS['learning_rate']:g}, the decoder's last bias started at the mean image. Reading the files and "
             "testing are not timed."

@@ -253,7 +253,8 @@ def test_interrupted_it_ends_what_runs_and_leaves_nothing(tmp_path):
     script = f"""\
 import sys, tempfile
 from pathlib import Path
-from tools import bare_machine, folders
+from tools import bare_machine
+from tools.publish import folders
 here = Path({str(tmp_path)!r})
 bare_machine.BUILD = here / "build"
 bare_machine.require_rights = lambda euid: None

@@ -54,7 +54,7 @@ class Checkout:
             "constraints.txt",
             "Makefile",
             "tools/bootstrap.py",
-            "tools/jupyter_server_config.py",
+            "tools/teach/jupyter_server_config.py",
         ):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from course_utils import kept
-from tools import browser, check, npm
+from course_utils.workshop import kept
+from tools import check
+from tools.publish import browser, npm
 
 ROOT = Path(__file__).resolve().parents[1]
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows knows no groups of processes")
@@ -196,7 +197,7 @@ def test_the_stages_hold_every_check_and_the_browser_is_last():
     todo = check.stages(3)
     style, layout, packages, units, outputs, frames, last = commands(todo)
     assert (style, layout) == ("ruff check .", "ruff format --check .")
-    assert (packages, frames) == ("tools.npm", "tools.frames")
+    assert (packages, frames) == ("tools.publish.npm", "tools.publish.frames")
     assert units.startswith("pytest -n 3 ")
     assert units.endswith(" tests --ignore tests/browser")
     assert "--nbval " in outputs
@@ -262,7 +263,12 @@ def test_a_lesson_is_checked_alone():
     style, layout, tests, outputs = commands(todo)
     assert style == "ruff check notebooks/08_vae.ipynb"
     assert layout == "ruff format --check notebooks/08_vae.ipynb"
-    for part in ("tests/test_notebooks.py", "tests/test_mutations_08.py", "tests/test_student_copy.py", "08_vae"):
+    for part in (
+        "tests/notebooks/test_notebooks.py",
+        "tests/lessons/test_mutations_08.py",
+        "tests/publish/test_student_copy.py",
+        "08_vae",
+    ):
         assert part in tests
     assert outputs.endswith(" notebooks/08_vae.ipynb")
     assert todo[1].environment["COURSE_BROWSER"] == "off", "then a unit test runs the students' copy"

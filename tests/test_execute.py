@@ -8,7 +8,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from tools import execute
 
-SANITIZE = Path(__file__).parent / "nbval_sanitize.cfg"
+SANITIZE = Path(__file__).parent / "notebooks" / "nbval_sanitize.cfg"
 PICTURE = "iVBORw0KGgo="
 # An object that shows as the course's explorers do: a live widget, and the static picture beside it.
 EXPLORER = f"""\

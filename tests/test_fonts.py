@@ -18,8 +18,9 @@ import matplotlib
 import pytest
 from fontTools.ttLib import TTFont
 
-from course_utils import style
-from tools import fonts, npm
+from course_utils.workshop import style
+from tools import fonts
+from tools.publish import npm
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -152,7 +153,7 @@ def test_a_page_gets_all_faces_and_a_sheet_that_names_them(tmp_path):
 
 
 def test_nothing_that_a_page_loads_names_another_family():
-    files = [ROOT / "tools/slides.py", ROOT / "tools/frames.py"]
+    files = [ROOT / "tools/publish/slides.py", ROOT / "tools/publish/frames.py"]
     files += [file for folder in ("tools", "docs/site") for file in (ROOT / folder).rglob("*.css")]
     found = []
     for file in files:

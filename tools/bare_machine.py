@@ -34,7 +34,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.folders import interruptible
+from tools.publish.folders import interruptible
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"

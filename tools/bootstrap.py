@@ -275,7 +275,7 @@ def install(extra):
     server = inside("etc", "jupyter")
     if not os.path.isdir(server):
         os.makedirs(server)
-    shutil.copy(os.path.join(ROOT, "tools", "jupyter_server_config.py"), server)
+    shutil.copy(os.path.join(ROOT, "tools", "teach", "jupyter_server_config.py"), server)
     write_json(stamp(extra), {"folder": ROOT, "fingerprint": fingerprint()})
     if os.path.exists(unfinished()):
         os.remove(unfinished())

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools import browser, npm
+from tools.publish import browser, npm
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -33,7 +33,7 @@ INTERRUPTED = 130
 """The exit status after Ctrl-C."""
 
 _GRACE = 30  # seconds a stage has, after Ctrl-C, to end what it started
-_SANITIZE = ROOT / "tests" / "nbval_sanitize.cfg"
+_SANITIZE = ROOT / "tests" / "notebooks" / "nbval_sanitize.cfg"
 # One thread for each of the processes that run at a time.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 # A sitecustomize module that refuses connections to the outside, in kernels too.
@@ -104,10 +104,10 @@ def stages(jobs: int) -> list[Stage]:
     return [
         _lint(),
         # Where it fails, the browser's stages say whether that matters.
-        Stage("packages from npm", (_python("tools.npm"),), optional=True),
+        Stage("packages from npm", (_python("tools.publish.npm"),), optional=True),
         _tests("units and contracts", jobs, "worksteal", "tests", "--ignore", "tests/browser", environment=_KEPT),
         _outputs(jobs, "notebooks"),
-        Stage("explorers' frames", (_python("tools.frames"),), {**_ONE_THREAD, **_KEPT}, **needed),
+        Stage("explorers' frames", (_python("tools.publish.frames"),), {**_ONE_THREAD, **_KEPT}, **needed),
         _tests("browser", jobs, "worksteal", "tests/browser", environment=_KEPT, **needed),
     ]
 
@@ -124,8 +124,8 @@ def lesson_stages(paths: Sequence[Path], jobs: int) -> list[Stage]:
         if path.suffix != ".ipynb" or not path.is_file() or path.resolve().parent != NOTEBOOKS:
             raise ValueError(f"{path} is no lesson: name notebooks of the course, such as notebooks/08_vae.ipynb")
     names = [path.stem for path in paths]
-    files = ["tests/test_notebooks.py", "tests/test_student_copy.py"]
-    mutants = [ROOT / "tests" / f"test_mutations_{name[:2]}.py" for name in names]
+    files = ["tests/notebooks/test_notebooks.py", "tests/publish/test_student_copy.py"]
+    mutants = [ROOT / "tests" / "lessons" / f"test_mutations_{name[:2]}.py" for name in names]
     files = [str(path.relative_to(ROOT)) for path in mutants if path.is_file()] + files
     chosen = " or ".join([*names, *(path.stem for path in mutants)])
     here = [str(path.resolve().relative_to(ROOT)) for path in paths]

@@ -3,7 +3,7 @@
 The faces come from two packages of npm, with checksums, and from matplotlib, which ships DejaVu Sans and STIX. Each is
 cut to CHARACTERS, freed of hints, and renamed: "Course Text", "Course Code" and "Course Signs" can be no font of the
 machine. The digits of the text face are its tabular ones, so that numbers keep their width in every program. The same
-sources give the same bytes. The folder course_utils/fonts is written complete or not at all.
+sources give the same bytes. The folder course_utils/workshop/fonts is written complete or not at all.
 
 Other tools take from here what a page needs to use the fonts: :func:`stylesheet` and :func:`copy_fonts`.
 """
@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_utils.style import CODE, FONTS, SIGNS, TEXT, StyleError, font_files
-from tools import npm
-from tools.folders import interruptible, move_into_place
+from course_utils.workshop.style import CODE, FONTS, SIGNS, TEXT, StyleError, font_files
+from tools.publish import npm
+from tools.publish.folders import interruptible, move_into_place
 
 if TYPE_CHECKING:
     from fontTools.ttLib import TTFont
@@ -37,7 +37,7 @@ PACKAGES = {
         "t5R3aO2BmhRXnYtKXbImLVNsILuCIbJ/XlDzBufjpi3il8P/CVdpWco83Ud3r2Tl0gitAmyP4o1fbJ52ozV1jw==",
     ),
 }
-"""Where the faces come from, as in tools/npm.py; apart from there, for pages are built without these packages."""
+"""Where the faces come from, as in tools/publish/npm.py; apart from it, for pages need none of these packages."""
 
 CHARACTERS = (
     (0x20, 0x7E),
@@ -241,8 +241,8 @@ def _save(font: TTFont, face: Face, folder: Path) -> None:
 def stylesheet(place: str) -> str:
     """Return CSS that makes the fonts known to a page, from files in the folder `place` beside it.
 
-    It defines the families of :data:`course_utils.style.TEXT`, CODE and SIGNS, and the variables ``--course-text`` and
-    ``--course-code``, which end in no family of the machine.
+    It defines the families of :data:`course_utils.workshop.style.TEXT`, CODE and SIGNS, and the variables
+    ``--course-text`` and ``--course-code``, which end in no family of the machine.
     """
     rules = []
     for file in font_files():

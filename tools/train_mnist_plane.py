@@ -15,9 +15,9 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # works from a fresh checkout, before anything is installed
 
-from course_utils import data  # noqa: E402
-from course_utils.training import Trainer  # noqa: E402
-from course_utils.vae import VAE, save_checkpoint  # noqa: E402
+from course_utils.models.vae import VAE, save_checkpoint  # noqa: E402
+from course_utils.workshop import data  # noqa: E402
+from course_utils.workshop.training import Trainer  # noqa: E402
 
 TARGET = ROOT / "data" / "mnist_plane.safetensors"
 HIDDEN, SEED = (256, 128), 0

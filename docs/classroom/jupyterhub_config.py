@@ -1,6 +1,6 @@
 """JupyterHub's settings for trying out a class on one machine: loopback only, one account of the system for all.
 
-`python -m tools.hub` prepares what they name and starts the hub. README.md says what a real class must change.
+`python -m tools.teach.hub` prepares what they name and starts the hub. README.md says what a real class must change.
 
 Set in the environment: COURSE_HUB_PASSWORD (one password for everyone), and if the defaults do not suit,
 COURSE_HUB_URL, COURSE_HUB_STATE, COURSE_HUB_COURSE and COURSE_HUB_SEATS.

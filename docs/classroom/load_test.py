@@ -386,7 +386,7 @@ def own_hub(course: Path | None = None, patience: float = 240) -> Iterator[tuple
     port, password = free_ports(), secrets.token_urlsafe(16)
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory(dir=build, prefix="load-test-", ignore_cleanup_errors=True) as state:
-        command = [sys.executable, "-m", "tools.hub", "--port", str(port), "--state", state]
+        command = [sys.executable, "-m", "tools.teach.hub", "--port", str(port), "--state", state]
         command += ["--course", str(course)] if course else []
         log = Path(state) / "hub.log"
         with log.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Sphinx's settings for the course's site; ``python -m tools.site`` copies this folder and starts Sphinx."""
+"""Sphinx's settings for the course's site; ``python -m tools.publish.site`` copies this folder and starts Sphinx."""
 
 import os
 from pathlib import Path

@@ -14,8 +14,8 @@ from playwright.sync_api import expect
 
 from browser import watch
 from browser.lab import serve
-from tools import browser as chromium
-from tools import npm, student_copy
+from tools.publish import browser as chromium
+from tools.publish import npm, student_copy
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests" / "browser"

@@ -16,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 from playwright.sync_api import Locator, Page, expect
 
-from course_utils import kept
+from course_utils.workshop import kept
 from tools.bootstrap import LAB_SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +57,7 @@ def serve(course: Path, home: Path) -> Iterator[LabServer]:
     for new in (settings, config):
         new.mkdir()
     (settings / "overrides.json").write_text(json.dumps(LAB_SETTINGS), encoding="utf-8")
-    shutil.copy(ROOT / "tools" / "jupyter_server_config.py", config)
+    shutil.copy(ROOT / "tools" / "teach" / "jupyter_server_config.py", config)
     # Like a reader's, its lessons train their models themselves.
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("JUPYTER") and name != kept.FOLDER

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browser import pages
-from tools import slides
+from tools.publish import slides
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))

@@ -8,7 +8,7 @@ import matplotlib
 import pytest
 
 from browser import conftest, pages
-from tools import site, slides
+from tools.publish import site, slides
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))

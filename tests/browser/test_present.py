@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import expect
 
 from browser import pages
-from tools import present
 from tools.execute import describe
+from tools.teach import present
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -167,7 +167,7 @@ def command(tmp_path):
     """Present the first lesson with the command; yields its process, its address and the copy."""
     arguments = [LESSONS[0].stem[:2], "--no-browser", f"--folder={tmp_path / 'stage'}"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "tools.present", *arguments],
+        [sys.executable, "-m", "tools.teach.present", *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from browser import pages
-from tools import site
+from tools.publish import site
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))

@@ -4,7 +4,7 @@ import pytest
 
 from browser.conftest import find_chromium
 from browser.watch import Watch, is_outside
-from tools import npm
+from tools.publish import npm
 
 
 @pytest.fixture

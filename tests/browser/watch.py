@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
-from tools import npm
+from tools.publish import npm
 
 INSIDE = {"127.0.0.1", "localhost", "[::1]"}
 LOCAL_SCHEMES = {"about", "blob", "data", "file"}

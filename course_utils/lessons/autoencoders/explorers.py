@@ -1,0 +1,221 @@
+"""Lesson 07, autoencoders and PCA: its explorers."""
+
+from functools import cache
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+
+from course_utils.lessons.autoencoders.models import letters
+from course_utils.models.autoencoders import Autoencoder, autoencoder_loss, completeness, fit_pca
+from course_utils.workshop.data import digits
+from course_utils.workshop.explorer import Choice, Explorer, Slider
+from course_utils.workshop.kept import kept
+from course_utils.workshop.style import palette
+from course_utils.workshop.training import Trainer
+
+_SIZES = (1, 2, 4, 8, 16, 32)
+_KINDS = ("handwritten digit", "printed letter", "shuffled pixels")
+_SHOWN = 20
+
+
+@cache
+def _split():
+    """Digits to learn from and digits kept apart, (1437, 64) and (360, 64), with the labels of the first."""
+    images, labels = digits()
+    order = np.random.default_rng(7).permutation(len(images))
+    rows = images.reshape(-1, 64)[order]
+    return rows[:1437], rows[1437:], labels[order][:1437]
+
+
+@kept
+def _train(size, epochs, hidden):
+    data = _split()[0]
+    model = Autoencoder(64, size, hidden=hidden, mean=data.mean(axis=0), seed=1)
+    rows = torch.tensor(data, dtype=torch.float32)
+    Trainer(
+        model,
+        autoencoder_loss(model),
+        rows,
+        epochs=epochs,
+        batch_size=240,
+        learning_rate=8e-3,
+        schedule="one_cycle",
+        progress=False,
+    ).run()
+    return model
+
+
+def _through(model, images):
+    """Return the reconstructions of images (N, 64) as an array."""
+    with torch.no_grad():
+        return model(torch.tensor(images, dtype=torch.float32)).double().numpy()
+
+
+@cache
+def _bottlenecks():
+    """Reconstructions of all images of the explorer, and mean errors of the digits kept apart, for each size."""
+    data, kept, _ = _split()
+    shuffled = np.random.default_rng(1).permuted(kept[:_SHOWN], axis=1)
+    images = dict(zip(_KINDS, (kept[:_SHOWN], letters()[: 2 * _SHOWN : 2], shuffled), strict=True))
+    results = {}
+    for size in _SIZES:
+        pairs = {"PCA": fit_pca(data, size).reconstruct}
+        model = _train(size, 24, (128,))
+        pairs["autoencoder"] = lambda x, model=model: _through(model, x)
+        results[size] = {
+            name: ({kind: pair(x) for kind, x in images.items()}, np.mean(np.sum((kept - pair(kept)) ** 2, axis=1)))
+            for name, pair in pairs.items()
+        }
+    return images, results
+
+
+def _build_bottleneck(figure):
+    images, results = _bottlenecks()
+    *pictures, curve = figure.subplots(1, 4, width_ratios=(1, 1, 1, 2))
+    shown = [axis.imshow(np.zeros((8, 8)), cmap="gray_r", vmin=0, vmax=1) for axis in pictures]
+    for axis, title in zip(pictures, ("In", "Out of PCA", "Out of the network"), strict=True):
+        axis.set_title(title)
+        axis.set_axis_off()
+    styles = {"PCA": (palette.data, "--"), "autoencoder": (palette.model, "-")}
+    points = {}
+    for name, (colour, line) in styles.items():
+        means = [results[size][name][1] for size in _SIZES]
+        curve.plot(_SIZES, means, line, color=colour, label=f"{name}, mean")
+        (points[name],) = curve.plot([], [], "o", color=colour, markersize=10, markeredgecolor="white")
+    now = curve.axvline(1, color=palette.data, linestyle=":", linewidth=1.4)
+    curve.set(title="Lines: test digits; dots: this image", xlabel="numbers in the code L", ylabel="squared error")
+    curve.set(xscale="log", yscale="log")
+    curve.set_xlim(0.85, 38)
+    curve.set_ylim(0.02, 40)
+    curve.set_xticks(_SIZES, [str(size) for size in _SIZES], minor=False)
+    curve.set_xticks([], minor=True)
+    curve.legend(loc="lower left")
+    return SimpleNamespace(shown=shown, points=points, now=now, images=images, results=results)
+
+
+def _draw_bottleneck(parts, size, kind, which):
+    image = parts.images[kind][which]
+    parts.shown[0].set_data(image.reshape(8, 8))
+    errors = []
+    for picture, (name, point) in zip(parts.shown[1:], parts.points.items(), strict=True):
+        output = parts.results[size][name][0][kind][which]
+        picture.set_data(output.reshape(8, 8))
+        errors.append(float(np.sum((output - image) ** 2)))
+        point.set_data([size], [max(errors[-1], 0.025)])
+    parts.now.set_xdata([size, size])
+    amount = "one number" if size == 1 else f"{size} numbers"
+    return (
+        f"A {kind} (number {which}) through {amount}: the squared error is {errors[0]:.2f} with PCA and "
+        f"{errors[1]:.2f} with the autoencoder; the image itself has {np.sum(image**2):.1f}."
+    )
+
+
+def bottleneck():
+    """Return the explorer of the size of the code against what comes back."""
+    return Explorer(
+        _build_bottleneck,
+        _draw_bottleneck,
+        [
+            Choice("size", label="numbers in the code L", options=_SIZES, value=2),
+            Choice("kind", label="what goes in", options=_KINDS, value="handwritten digit"),
+            Slider("which", label="which one", minimum=0, maximum=_SHOWN - 1, step=1, value=3),
+        ],
+        name="bottleneck",
+        title="How narrow may it be?",
+        alt="Three images side by side, the input and what PCA and an autoencoder make of it, and a curve of the error "
+        "against the size of the code.",
+        width=10.0,
+        height=3.4,
+    )
+
+
+_REACH = 3.0
+
+
+@cache
+def _plane():
+    """An autoencoder with two codes, in units of the codes' standard deviations, and a map of its distances."""
+    data, _, labels = _split()
+    model = _train(2, 75, (128, 64))
+    with torch.no_grad():
+        codes = model.encode(torch.tensor(data, dtype=torch.float32)).double().numpy()
+    centre, spread = codes.mean(axis=0), codes.std(axis=0)
+
+    def decode(points):
+        with torch.no_grad():
+            return model.decode(torch.tensor(points * spread + centre, dtype=torch.float32)).double().numpy()
+
+    side = np.linspace(-_REACH, _REACH, 61)
+    grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    result = completeness(decode, grid, data)
+    return SimpleNamespace(
+        decode=decode,
+        codes=(codes - centre) / spread,
+        map=(result.distances / result.limit).reshape(61, 61),
+        limit=result.limit,
+        data=data,
+        labels=labels,
+    )
+
+
+def _build_latent_plane(figure):
+    from matplotlib.colors import LinearSegmentedColormap
+
+    plane = _plane()
+    left, middle, right = figure.subplots(1, 3, width_ratios=(1.75, 1, 1))
+    colours = LinearSegmentedColormap.from_list("distance", ["white", palette.warning])
+    extent = (-_REACH, _REACH, -_REACH, _REACH)
+    heat = left.imshow(plane.map, origin="lower", extent=extent, cmap=colours, vmin=0.5, vmax=1.5, aspect="auto")
+    figure.colorbar(heat, ax=left, label="distance to a digit, of the limit")
+    left.scatter(*plane.codes.T, s=3, color=palette.data, linewidths=0)
+    tag = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+    for digit in range(10):
+        centre = np.median(plane.codes[plane.labels == digit], axis=0)
+        left.text(*centre, str(digit), fontsize=13.5, fontweight="bold", ha="center", va="center", bbox=tag)
+    (mark,) = left.plot([], [], "o", color=palette.model, markersize=13, markeredgecolor="white", markeredgewidth=2)
+    left.set(title="Codes, and how far decoded ones are", xlabel="$z_1$, sd of the codes", ylabel="$z_2$")
+    left.set(xlim=(-_REACH, _REACH), ylim=(-_REACH, _REACH))
+    pictures = [axis.imshow(np.zeros((8, 8)), cmap="gray_r", vmin=0, vmax=1) for axis in (middle, right)]
+    left.contour(plane.map, levels=[1], extent=extent, colors=palette.truth, linestyles="--", linewidths=1.2)
+    for axis, title in ((middle, "Decoded z"), (right, "Nearest real digit")):
+        axis.set_title(title)
+        axis.set_axis_off()
+    return SimpleNamespace(mark=mark, decoded=pictures[0], nearest=pictures[1], plane=plane)
+
+
+def _draw_latent_plane(parts, first, second):
+    plane = parts.plane
+    image = plane.decode(np.array([[first, second]]))[0]
+    distances = np.sqrt(np.sum((plane.data - image) ** 2, axis=1))
+    nearest = int(distances.argmin())
+    parts.mark.set_data([first], [second])
+    parts.decoded.set_data(image.reshape(8, 8))
+    parts.nearest.set_data(plane.data[nearest].reshape(8, 8))
+    ratio = distances[nearest] / plane.limit
+    verdict = "as near as real digits are to each other" if ratio <= 1 else "farther than 95 % of real digits are"
+    return (
+        f"z = ({first:.1f}, {second:.1f}) decodes to an image at {ratio:.2f} of the limit from the nearest digit, "
+        f"a {plane.labels[nearest]}: {verdict}."
+    )
+
+
+def latent_plane():
+    """Return the explorer of a walk through the plane of codes, holes included."""
+    return Explorer(
+        _build_latent_plane,
+        _draw_latent_plane,
+        [
+            Slider("first", label="first code", symbol="z₁", minimum=-3.0, maximum=3.0, step=0.1, value=0.5),
+            Slider("second", label="second code", symbol="z₂", minimum=-3.0, maximum=3.0, step=0.1, value=0.5),
+        ],
+        name="latent_plane",
+        title="A walk through the plane of codes",
+        alt="Left, the codes of the digits over a map of how far decoded codes lie from real digits. Right, the "
+        "decoded image at the chosen place and the real digit nearest to it.",
+        width=10.0,
+        height=4.2,
+    )
+
+
+EXPLORERS = {"bottleneck": bottleneck, "latent_plane": latent_plane}

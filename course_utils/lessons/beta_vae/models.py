@@ -1,0 +1,135 @@
+"""Lesson 09, the β-VAE: what its notebook, explorers and exercises share."""
+
+import functools
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_utils.models.disentanglement import linear_schedule, sprites
+from course_utils.models.vae import VAE
+from course_utils.workshop.kept import kept
+from course_utils.workshop.training import Trainer
+
+SIDE, LATENTS, EPOCHS = 16, 6, 60
+BETAS = (0.25, 1.0, 4.0, 8.0, 16.0)
+"""Weights of the KL term for which the rate–distortion explorer has models."""
+
+CAPACITY, PRESSURE = 5.0, 10.0
+"""Where the capacity schedule ends, in nats, and the price γ of a nat beside the line."""
+
+_STEPS = 10 * EPOCHS
+
+
+@functools.cache
+def ellipses() -> tuple[Tensor, np.ndarray, Tensor, np.ndarray]:
+    """Return 1000 training images (N, 256) with their factors (N, 3), and 2000 test images with theirs.
+
+    All show a lying ellipse at 16×16 pixels; its scale and position vary, and these are the three factors, as indices.
+    """
+    kept = {"shape": 1, "orientation": 0}
+    parts = []
+    for size, seed in ((1000, 9), (2000, 10)):
+        images, factors = sprites(size, seed=seed, fixed=kept, side=SIDE)
+        parts += [torch.from_numpy(images), factors[:, [1, 3, 4]]]
+    return tuple(parts)
+
+
+def train(model: VAE, loss, seed: int = 0) -> VAE:
+    """Train a model in place with this lesson's settings (batches of 100, one cycle), and return it."""
+    settings = {"epochs": EPOCHS, "batch_size": 100, "learning_rate": 1e-2, "schedule": "one_cycle"}
+    Trainer(model, loss, ellipses()[0], **settings, seed=seed, progress=False).run()
+    return model
+
+
+def new_vae(seed: int = 0) -> VAE:
+    """Return this lesson's VAE before training: six latents, Bernoulli pixels, its output at the mean image."""
+    return VAE(SIDE**2, LATENTS, (128, 64), seed=seed).start_at_mean(ellipses()[0])
+
+
+@functools.cache
+@kept
+def beta_vae(beta: float, seed: int = 0) -> VAE:
+    """Return a VAE of the ellipses whose KL term had the weight `beta`, trained once."""
+    model = new_vae(seed)
+    return train(model, lambda x: model.loss(x, beta=beta), seed)
+
+
+@functools.cache
+@kept
+def warmed_up(beta: float, steps: int, seed: int = 0) -> VAE:
+    """Return a VAE of the ellipses whose KL weight rose from 0 to `beta` over the first `steps` of 600 steps."""
+    model, step = new_vae(seed), itertools.count()
+    return train(model, lambda x: model.loss(x, beta=linear_schedule(next(step), steps, end=beta)), seed)
+
+
+@torch.no_grad()
+def latent_kls(model: VAE, x: Tensor) -> Tensor:
+    """Return the KL to the prior of each latent (L,), averaged over the rows of x, in nats."""
+    mean, log_var = model.encode(x)
+    return 0.5 * (log_var.exp() + mean.square() - 1 - log_var).mean(0)
+
+
+@torch.no_grad()
+def rate_and_distortion(model: VAE, draws: int = 5) -> tuple[float, float]:
+    """Return the averages of the KL term and of −E_q[log p(x|z)] over the test images, in nats."""
+    terms = model.elbo_terms(ellipses()[2], draws, torch.Generator().manual_seed(0))
+    return terms["kl"].mean().item(), -terms["reconstruction"].mean().item()
+
+
+@torch.no_grad()
+def codes(model: VAE) -> tuple[Tensor, Tensor]:
+    """Return the means of q for the test images, and one draw from each q, both (N, L)."""
+    mean, log_var = model.encode(ellipses()[2])
+    return mean, model.reparameterise(mean, log_var, torch.Generator().manual_seed(0))
+
+
+@torch.no_grad()
+def traversal(model: VAE, values, row: int = 3) -> tuple[Tensor, list[int]]:
+    """Return images (L, V, side²) with one latent at a time moved to each of the values, and the latents' order.
+
+    The other latents stay at the code of one test image; latents are sorted by their KL, the largest first.
+    """
+    images = ellipses()[2]
+    order = latent_kls(model, images).argsort(descending=True).tolist()
+    start = model.encode(images[row : row + 1])[0]
+    moved = start.repeat(LATENTS, len(values), 1)
+    for place, latent in enumerate(order):
+        moved[place, :, latent] = torch.as_tensor(np.asarray(values), dtype=moved.dtype)
+    return model.decode(moved), order
+
+
+@functools.cache
+@kept
+def capacity_vae() -> tuple[VAE, list[SimpleNamespace]]:
+    """Return a VAE trained towards a capacity that grows to 5 nats, and what it could do after every sixth epoch.
+
+    Each snapshot has `epoch`, `capacity`, `kls` (L,) and `images` (8, side²): the first test images, rebuilt.
+    """
+    model, snapshots = new_vae(), []
+    seen = ellipses()[2][:8]
+
+    @torch.no_grad()
+    def look(step):
+        images, kls = model.decode(model.encode(seen)[0]), latent_kls(model, ellipses()[2])
+        snapshots.append(SimpleNamespace(epoch=step // 10, capacity=_capacity(step), kls=kls.numpy(), images=images))
+
+    steps = itertools.count()
+
+    def loss(x):
+        step = next(steps)
+        if step % 60 == 0:
+            look(step)
+        terms = model.loss(x)
+        beside = (terms["kl"] - _capacity(step)).abs()
+        return {"reconstruction": terms["reconstruction"], "beside the capacity": PRESSURE * beside}
+
+    train(model, loss)
+    look(_STEPS)
+    return model, snapshots
+
+
+def _capacity(step):
+    return linear_schedule(step, 3 * _STEPS // 4, end=CAPACITY)

@@ -1,0 +1,63 @@
+"""Lesson 10, the Gumbel trick: its explorers and its exercises."""
+
+from course_utils.lessons.gumbel.exercises import (
+    EXERCISES,
+    gumbel_max,
+    gumbel_noise,
+    gumbel_softmax,
+    kl_to_uniform,
+    score_estimate,
+    straight_through,
+)
+from course_utils.lessons.gumbel.explorers import (
+    EXPLORERS,
+    PROBABILITIES,
+    TEMPERATURES,
+    bias_noise,
+    categories,
+    draw_triangle,
+    on_triangle,
+    simplex,
+    stamp_estimates,
+)
+from course_utils.lessons.gumbel.models import (
+    CLASSES,
+    COLOURS,
+    LATENTS,
+    PICTURE,
+    STAMP_LOGITS,
+    STAMPS,
+    black_digits,
+    categorical_vae,
+    stamp_score,
+    train,
+)
+
+__all__ = [
+    "CLASSES",
+    "COLOURS",
+    "EXERCISES",
+    "EXPLORERS",
+    "LATENTS",
+    "PICTURE",
+    "PROBABILITIES",
+    "STAMPS",
+    "STAMP_LOGITS",
+    "TEMPERATURES",
+    "bias_noise",
+    "black_digits",
+    "categorical_vae",
+    "categories",
+    "draw_triangle",
+    "gumbel_max",
+    "gumbel_noise",
+    "gumbel_softmax",
+    "kl_to_uniform",
+    "on_triangle",
+    "score_estimate",
+    "simplex",
+    "stamp_estimates",
+    "stamp_score",
+    "straight_through",
+    "train",
+]

@@ -1,0 +1,31 @@
+"""Lesson 06, the reparameterisation trick: its explorers and its exercises."""
+
+from course_utils.lessons.reparameterisation.exercises import (
+    EXERCISES,
+    correlated_sample,
+    leave_one_out_gradient,
+    minibatch_log_joint,
+    pathwise_sample,
+    score_gradient,
+)
+from course_utils.lessons.reparameterisation.explorers import (
+    EXPLORERS,
+    SCORE_COLOUR,
+    computation_graph,
+    gradient_clouds,
+    gradient_scale,
+)
+
+__all__ = [
+    "EXERCISES",
+    "EXPLORERS",
+    "SCORE_COLOUR",
+    "computation_graph",
+    "correlated_sample",
+    "gradient_clouds",
+    "gradient_scale",
+    "leave_one_out_gradient",
+    "minibatch_log_joint",
+    "pathwise_sample",
+    "score_gradient",
+]

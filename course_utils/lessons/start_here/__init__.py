@@ -1,0 +1,12 @@
+"""Lesson 00, start here: its explorers and its exercises."""
+
+from course_utils.lessons.start_here.exercises import EXERCISES, log_sum_exp
+from course_utils.lessons.start_here.explorers import EXPLORERS, digit_plane, one_latent
+
+__all__ = [
+    "EXERCISES",
+    "EXPLORERS",
+    "digit_plane",
+    "log_sum_exp",
+    "one_latent",
+]

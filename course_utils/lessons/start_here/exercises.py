@@ -1,0 +1,96 @@
+"""Lesson 00, start here: its exercises."""
+
+import numpy as np
+import torch
+
+from course_utils.workshop.exercises import Exercise, Misconception
+
+
+def _log_sum_exp(values):
+    top = np.max(values)
+    return top + np.log(np.sum(np.exp(values - top)))
+
+
+def _log_sum_exp_loop(values):
+    top = max(values)
+    total = 0.0
+    for value in values:
+        total += np.exp(value - top)
+    return np.log(total) + top
+
+
+def _around_the_mean(values):
+    centre = np.mean(values)
+    return centre + np.log(np.sum(np.exp(values - centre)))
+
+
+log_sum_exp = Exercise(
+    name="log_sum_exp",
+    arguments=("values",),
+    returns="log-sum-exp",
+    reference=_log_sum_exp,
+    spellings={
+        "loop": _log_sum_exp_loop,
+        "numpy": lambda values: np.logaddexp.reduce(values),
+        "torch": lambda values: torch.logsumexp(torch.as_tensor(values), dim=0),
+    },
+    probes=[
+        (np.array([0.0, 1.0, 2.0]),),
+        (np.array([-1000.0, -1000.5]),),
+        (np.array([1000.0, 998.0, 3.0]),),
+        (np.array([0.0, -3000.0]),),
+        (np.array([-2.5]),),
+        (np.array([-3000.0, 0.0]),),
+        (np.array([-20000.0, -20000.0, -20001.0, -20003.0, -20002.0]),),
+        (np.array([20000.0, 19999.0]),),
+    ],
+    misconceptions=[
+        Misconception(
+            "naive",
+            lambda values: np.log(np.sum(np.exp(values))),
+            "Right on paper, lost in the machine: exp(−1000) is stored as 0 and exp(1000) as infinity. "
+            "Take the largest value out of the sum before you exponentiate.",
+        ),
+        Misconception(
+            "maximum not added back",
+            lambda values: np.log(np.sum(np.exp(values - np.max(values)))),
+            "You took the largest value out and never put it back: exp(a − m) is exp(a) divided by exp(m), "
+            "so m must be added to the logarithm at the end.",
+        ),
+        Misconception(
+            "maximum subtracted twice",
+            lambda values: np.log(np.sum(np.exp(values - np.max(values)))) - np.max(values),
+            "The sign of the last step is turned round: m was taken out of the sum as a factor exp(m), "
+            "so its logarithm m is added back, not subtracted.",
+        ),
+        Misconception(
+            "first value subtracted",
+            lambda values: values[0] + np.log(np.sum(np.exp(values - values[0]))),
+            "You take the first value out. Only the largest one keeps every exponent at or below 0.",
+        ),
+        Misconception(
+            "mean subtracted",
+            _around_the_mean,
+            "You subtract the mean. The identity holds for any number, but only the maximum keeps every exponent "
+            "at or below 0: here the mean of 0 and −3000 leaves exp(1500), which overflows.",
+        ),
+        Misconception(
+            "mean of exponentials",
+            lambda values: np.max(values) + np.log(np.mean(np.exp(values - np.max(values)))),
+            "That is the log of the mean: the sum has been divided by how many values there are.",
+        ),
+        Misconception(
+            "only the maximum",
+            lambda values: np.max(values),
+            "The maximum alone is a lower bound; the other terms of the sum are missing.",
+        ),
+    ],
+    hints=[
+        "Call the largest value m. Every exp(a) is exp(m) · exp(a − m); what can be taken out of the sum?",
+        "log Σ exp(a) = m + log Σ exp(a − m). The largest exponent on the right is 0, so nothing overflows.",
+        "np.max gives m; then np.exp of the differences, np.sum, np.log, and m added back.",
+    ],
+    praise="It survives −1000. You will meet this function again wherever a sum over a latent variable is taken.",
+)
+
+EXERCISES = (log_sum_exp,)

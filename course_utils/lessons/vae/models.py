@@ -1,0 +1,56 @@
+"""Lesson 08, the variational autoencoder: what its notebook, explorers and exercises share."""
+
+import functools
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_utils.models.autoencoders import Autoencoder, autoencoder_loss
+from course_utils.models.vae import VAE
+from course_utils.workshop.data import digits
+from course_utils.workshop.kept import kept
+from course_utils.workshop.training import Trainer
+
+_TRAINING = 1500
+
+
+@functools.cache
+def split_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return scikit-learn's digits as training images (1500, 64), their labels, test images (297, 64), their labels.
+
+    Grey levels lie in [0, 1], float32; the split is random and always the same.
+    """
+    images, labels = digits()
+    order = np.random.default_rng(8).permutation(len(images))
+    x, y = torch.tensor(images.reshape(-1, 64)[order], dtype=torch.float32), torch.tensor(labels[order])
+    return x[:_TRAINING], y[:_TRAINING], x[_TRAINING:], y[_TRAINING:]
+
+
+def train(model, loss, *, epochs: int = 60, learning_rate: float = 1e-2, data: Tensor | None = None):
+    """Train a model in place with this lesson's settings (batches of 150, one cycle), and return it."""
+    data = split_digits()[0] if data is None else data
+    settings = {"epochs": epochs, "batch_size": 150, "learning_rate": learning_rate, "schedule": "one_cycle"}
+    Trainer(model, loss, data, **settings, seed=8, progress=False).run()
+    return model
+
+
+@functools.cache
+@kept
+def gaussian_vae(latent_dim: int = 2, scale: float | None = None, hidden: tuple = (128,), epochs: int = 60) -> VAE:
+    """Return a VAE of the digits with a Gaussian likelihood, trained once; without `scale` its σ is learned."""
+    learned = {"scale": 0.2 if scale is None else scale, "learn_scale": scale is None}
+    model = VAE(64, latent_dim, hidden, likelihood="gaussian", **learned, seed=8)
+    return train(model, model.loss, epochs=epochs)
+
+
+@functools.cache
+@kept
+def plain_autoencoder(latent_dim: int = 2, hidden: tuple = (128,), epochs: int = 60) -> Autoencoder:
+    """Return lesson 07's autoencoder of the digits, with the same layers and training as `gaussian_vae`."""
+    model = Autoencoder(64, latent_dim, hidden=hidden, seed=8)
+    return train(model, autoencoder_loss(model), epochs=epochs).eval()
+
+
+DEEP = {"latent_dim": 10, "hidden": (128, 64), "epochs": 100}
+"""Settings of the two models that are compared by completeness and interpolation."""

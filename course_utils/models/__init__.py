@@ -1,0 +1,1 @@
+"""Middle storey: the models and algorithms that the lessons teach, one concept in each module."""

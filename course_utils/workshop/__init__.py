@@ -1,0 +1,1 @@
+"""Ground storey: what every lesson needs and none teaches. It knows no model and no lesson."""

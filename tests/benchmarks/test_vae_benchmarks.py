@@ -1,0 +1,247 @@
+"""The VAE's benchmarks in small, and the checkpoint that ships: what the recorded results rest on still works."""
+
+import hashlib
+import importlib
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import vae_quality, vae_speed
+from benchmarks.__main__ import BENCHMARKS
+from course_utils.models.vae import load_checkpoint
+from course_utils.workshop import data
+from tools import train_mnist_plane
+
+ROOT = Path(__file__).resolve().parents[2]
+PLANE = ROOT / "data" / "mnist_plane.safetensors"
+
+
+def enlarged_digits():
+    """scikit-learn's digits as bytes (N, 28, 28): each pixel becomes nine, with a border of two."""
+    images, _ = data.digits()
+    return np.pad(np.kron(np.rint(images * 255), np.ones((3, 3))), ((0, 0), (2, 2), (2, 2))).astype(np.uint8)
+
+
+def grey(images):
+    return torch.from_numpy(images.reshape(len(images), -1).astype(np.float32) / 255)
+
+
+def from_folder(load, split):
+    """What `load` returns for a split, or a skipped test where the files are not there."""
+    try:
+        return load(split)
+    except FileNotFoundError:
+        pytest.skip(f"MNIST is not here: name a folder that has its files in {data.DATA_VARIABLE}")
+
+
+def entropy_of_the_mean(x):
+    """Nats per image of a model that knows the mean image only: what any VAE must undercut."""
+    mean = x.mean(0).clamp(1e-6, 1 - 1e-6)
+    return -(mean * mean.log() + (1 - mean) * (1 - mean).log()).sum().item()
+
+
+# --- the comparison with the example is fair
+
+
+def test_both_networks_are_the_same_and_so_are_their_losses():
+    peer, ours = vae_speed.Peer(), vae_speed.train_ours(grey(enlarged_digits()[:10]), epochs=1)[0]
+    assert vae_speed.parameters(peer) == vae_speed.parameters(ours) == 652_824
+    with torch.no_grad():
+        for layer, source in ((ours.encoder[0], peer.fc1), (ours.decoder[0], peer.fc3), (ours.decoder[2], peer.fc4)):
+            layer.load_state_dict(source.state_dict())
+        ours.encoder[2].weight.copy_(torch.cat([peer.fc21.weight, peer.fc22.weight]))
+        ours.encoder[2].bias.copy_(torch.cat([peer.fc21.bias, peer.fc22.bias]))
+    x = grey(enlarged_digits()[:300])
+    assert vae_speed.loss_of_ours(ours, x) == pytest.approx(vae_speed.loss_of_peer(peer, x), rel=1e-5)
+
+
+def test_the_peers_data_path_changes_no_pixel():
+    images = enlarged_digits()[:5]
+    read = vae_speed.Images(images)
+    assert len(read) == 5 and read[3].dtype == torch.float32 and read[3].shape == (1, 28, 28)
+    assert torch.equal(torch.stack([read[row] for row in range(5)]).reshape(5, -1), grey(images))
+
+
+# --- short versions, which fail where a loader or the trainer does not work
+
+
+def assert_both_learn(images, test, floor, bar):
+    x, test = grey(images), grey(test)
+    settings = {"epochs": 3, "batch_size": 64}
+    ours, seconds = vae_speed.train_ours(x, **settings)
+    peer, peer_seconds = vae_speed.train_peer(images, epochs=1)
+    losses = vae_speed.loss_of_ours(ours, test), vae_speed.loss_of_peer(peer, test)
+    assert floor < losses[0] < bar < entropy_of_the_mean(test)
+    assert floor < losses[1] < 1.5 * entropy_of_the_mean(test)
+    assert seconds > 0 and peer_seconds > 0
+    again, _ = vae_speed.train_ours(x, **settings)
+    assert vae_speed.loss_of_ours(again, test) == losses[0]
+
+
+def test_speed_in_small_on_digits():
+    images = np.random.default_rng(0).permutation(enlarged_digits())
+    assert_both_learn(images[:1400], images[1400:], floor=150, bar=215)
+
+
+def test_speed_in_small_on_mnist():
+    images, test = (np.rint(from_folder(data.mnist, split)[0] * 255).astype(np.uint8) for split in ("train", "test"))
+    assert_both_learn(images[:2000], test[:500], floor=100, bar=180)
+
+
+def assert_quality_is_measured(monkeypatch, x, valid, test, bar):
+    monkeypatch.setattr(vae_quality, "BATCH_SIZE", 64)
+    monkeypatch.setattr(vae_quality, "affordable_epochs", lambda x, valid, seconds: 4)
+    model, history, seconds = vae_quality.train(x, valid, vae_quality.Setting("short", minutes=1, bar=bar))
+    assert len(history.validation) == 4 and history.best_epoch >= 1 and seconds > 0
+    nll, bound, _ = vae_quality.evaluate(model, test, samples=50)
+    assert nll < bound < bar < entropy_of_the_mean(test)
+    # the kept weights are those of the best epoch: their bound, with other draws, is the recorded one
+    _, again, _ = vae_quality.evaluate(model, valid, samples=1)
+    assert again == pytest.approx(min(history.validation), rel=0.02)
+    assert vae_quality.evaluate(model, test, samples=50)[0] == nll
+
+
+def test_quality_in_small_on_digits(monkeypatch):
+    images = np.random.default_rng(0).permutation(data.digits()[0].reshape(-1, 64))
+    black = torch.from_numpy((images > 0.5).astype(np.float32))
+    assert_quality_is_measured(monkeypatch, black[:1200], black[1200:1500], black[1500:], bar=24)
+
+
+def test_quality_in_small_on_binarised_mnist(monkeypatch):
+    parts = (from_folder(data.mnist_binarised, split).reshape(-1, 784) for split in ("train", "valid", "test"))
+    rng = np.random.default_rng(0)
+    rows = (torch.from_numpy(rng.permutation(part)[:size]) for part, size in zip(parts, (3000, 300, 300), strict=True))
+    assert_quality_is_measured(monkeypatch, *rows, bar=180)
+
+
+def test_a_setting_gets_as_many_epochs_as_fit_into_its_minutes(monkeypatch):
+    x = (grey(enlarged_digits()[:100]) > 0.5).float()
+    clock = iter([0, 9, 10, 12.5, 20, 21, 30, 33])  # before and after each of the four epochs that are timed
+    monkeypatch.setattr(vae_quality, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    assert vae_quality.affordable_epochs(x, x, seconds=101) == 40
+    monkeypatch.undo()
+    assert vae_quality.affordable_epochs(x, x, seconds=0) == 1
+
+
+# --- from end to end
+
+
+def test_the_benchmark_of_speed_reports(monkeypatch):
+    images = enlarged_digits() / np.float32(255)
+    monkeypatch.setattr(vae_speed, "mnist", lambda split: (images[:300] if split == "train" else images[300:400], None))
+    monkeypatch.setattr(vae_speed, "ROUNDS", 1)
+    monkeypatch.setattr(vae_speed, "train_peer", lambda images, seed: (vae_speed.Peer(), 40.0))
+    monkeypatch.setattr(vae_speed, "loss_of_ours", lambda model, x: 105.0)
+    monkeypatch.setattr(vae_speed, "train_ours", lambda x, seed: (vae_speed.VAE(784, 20, (400,)), 8.0))
+    report = vae_speed.run()
+    assert report.passed and "test loss 105.00" in report.bar and "1/5.0" in report.bar
+    assert "| ours " in report.table() and "652,824" in report.setting
+    monkeypatch.setattr(vae_speed, "loss_of_ours", lambda model, x: 105.7)
+    assert not vae_speed.run().passed
+    monkeypatch.setattr(vae_speed, "loss_of_ours", lambda model, x: 105.0)
+    monkeypatch.setattr(vae_speed, "train_ours", lambda x, seed: (vae_speed.VAE(784, 20, (400,)), 10.5))
+    assert not vae_speed.run().passed
+    monkeypatch.setattr(vae_speed, "train_ours", lambda x, seed: (vae_speed.VAE(784, 20, (401,)), 8.0))
+    with pytest.raises(RuntimeError, match="the networks differ"):
+        vae_speed.run()
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_the_benchmark_of_quality_reports(monkeypatch, long):
+    images = (enlarged_digits() > 127).astype(np.float32)
+    monkeypatch.setattr(vae_quality, "mnist_binarised", lambda split: images[:100])
+    nll = {"5 minutes": 90.0, "20 minutes": 89.4, "longer": 95.0}
+    monkeypatch.setattr(vae_quality, "evaluate", lambda model, test: (model, 95.0, 30.0))
+    (monkeypatch.setenv if long else monkeypatch.delenv)(vae_quality.LONG, *(["1"] if long else [False]))
+
+    def train(x, valid, setting):
+        class Model(float):
+            def active_units(self, test):
+                return torch.ones(20).sum().int()
+
+        return Model(nll[setting.name]), vae_quality.History(loss=[95.0] * 9, best_epoch=8), 200.0
+
+    monkeypatch.setattr(vae_quality, "train", train)
+    report = vae_quality.run()
+    assert report.passed and "90.00 in 3.3 min (bar 90.5 in 5); 89.40" in report.bar
+    assert ("95.00" in report.bar) == long and ("ours, longer" in report.table()) == long
+    assert "88.71" in report.table() and "20 of 50" in report.table() and "8 of 9" in report.table()
+    nll["20 minutes"] = 89.6
+    assert not vae_quality.run().passed
+    nll["20 minutes"], nll["5 minutes"] = 89.4, 90.6
+    assert not vae_quality.run().passed
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_that_is_listed_can_be_run(name):
+    assert callable(importlib.import_module(f"benchmarks.{name}").run)
+
+
+# --- the checkpoint that ships
+
+
+@pytest.fixture(scope="module")
+def plane():
+    return load_checkpoint(PLANE)
+
+
+def test_the_plane_is_small_and_the_readme_has_its_checksum(plane):
+    content = PLANE.read_bytes()
+    assert len(content) < 2_000_000
+    readme = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    assert f"| mnist_plane.safetensors | {len(content)} | {hashlib.sha256(content).hexdigest()} |" in readme
+    _, provenance = plane
+    assert provenance["command"] in readme and provenance["test_elbo"] in readme
+    assert data._MNIST_SHA256["train-images-idx3-ubyte.gz"] in provenance["data"]
+    assert provenance["seed"] == str(train_mnist_plane.SEED)
+    assert all(f"{name} {value}" in provenance["training"] for name, value in train_mnist_plane.SETTINGS.items())
+
+
+def test_the_plane_is_decoded_to_images_that_look_like_digits(plane):
+    model, _ = plane
+    assert (model.data_dim, model.latent_dim, model.likelihood, model.training) == (784, 2, "bernoulli", False)
+    assert model.hidden == train_mnist_plane.HIDDEN
+    images = model.sample(500, torch.Generator().manual_seed(0)).reshape(-1, 28, 28)
+    ink = images.mean((1, 2))
+    assert 0.005 < ink.min() and ink.max() < 0.35  # MNIST's digits have 13 % on average
+    border = torch.cat([images[:, [0, 1, -2, -1]].flatten(), images[:, :, [0, 1, -2, -1]].flatten()])
+    assert border.mean() < 0.01 < 0.1 < images[:, 10:18, 10:18].mean()
+    assert images.std(0).max() > 0.3  # and they differ
+    assert (images - 0.5).abs().mean() > 0.4  # mostly paper or ink, little between
+
+
+def test_the_plane_reaches_its_elbo_and_sorts_the_digits_of_mnist(plane):
+    model, provenance = plane
+    images, labels = from_folder(data.mnist, "test")
+    x = torch.from_numpy(images.reshape(-1, 784))
+    with torch.no_grad():
+        elbo = model.elbo(x[:2000], 5, torch.Generator().manual_seed(0))
+        codes, _ = model.encode(x)
+    recorded = float(re.match(r"-\d+\.\d+", provenance["test_elbo"]).group())
+    # of all test images; the first 2000 are a little harder
+    assert elbo.mean().item() == pytest.approx(recorded, abs=2)
+    from sklearn.neighbors import KNeighborsClassifier
+
+    neighbours = KNeighborsClassifier(15).fit(codes[:5000], labels[:5000])
+    assert neighbours.score(codes[5000:7000], labels[5000:7000]) > 0.78
+
+
+def test_the_command_that_trains_the_plane_in_small(tmp_path, monkeypatch, capsys):
+    x = grey(np.random.default_rng(0).permutation(enlarged_digits()))
+    monkeypatch.setattr(train_mnist_plane, "pixels", lambda split: x[:600] if split == "train" else x[600:700])
+    monkeypatch.setattr(train_mnist_plane, "SETTINGS", train_mnist_plane.SETTINGS | {"epochs": 2})
+    monkeypatch.setattr(train_mnist_plane, "ROOT", tmp_path)
+    monkeypatch.setattr(train_mnist_plane, "TARGET", tmp_path / "plane.safetensors")
+    train_mnist_plane.main()
+    model, provenance = load_checkpoint(tmp_path / "plane.safetensors")
+    recorded = float(re.match(r"-\d+\.\d+", provenance["test_elbo"]).group())
+    elbo = model.elbo(x[600:700], 20, torch.Generator().manual_seed(0)).mean().item()
+    assert elbo == pytest.approx(recorded, abs=0.006)
+    content = (tmp_path / "plane.safetensors").read_bytes()
+    printed = capsys.readouterr().out
+    assert f"plane.safetensors: {len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}" in printed
+    assert "training: epochs 2, " in printed

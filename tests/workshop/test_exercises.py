@@ -1,0 +1,361 @@
+"""The checker itself, on an exercise of its own: every verdict, the hints, the time limit, what is put back."""
+
+import _thread
+import random
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from hostile import CALLABLES, NOT_FUNCTIONS, SLOW
+
+from course_utils.workshop.exercises import Exercise, Misconception
+
+
+def _mean_and_variance(data):
+    return data.mean(), ((data - data.mean()) ** 2).mean()
+
+
+@pytest.fixture
+def exercise():
+    """Mean and 1/N variance of a sample."""
+    return Exercise(
+        name="mean_and_variance",
+        arguments=("data",),
+        returns=("mean", "variance"),
+        reference=_mean_and_variance,
+        probes=[(np.array([1.0, 2.0, 4.0]),), (np.array([-3.0, 0.5, 2.0, 8.0]),), (np.linspace(0, 9, 20),)],
+        misconceptions=[
+            Misconception("ddof", lambda data: (data.mean(), data.var(ddof=1)), "You divide by N - 1."),
+            Misconception("std", lambda data: (data.mean(), data.std()), "That is the standard deviation."),
+        ],
+        hints=["Start with the mean.", "Then average the squares."],
+        seconds=1.0,
+    )
+
+
+@pytest.fixture
+def total():
+    """A single number, so that patterns of error can be told."""
+    return Exercise(
+        name="total",
+        arguments=("data", "scale"),
+        returns="total",
+        reference=lambda data, scale: scale * np.sum(data),
+        probes=[(np.array([1.0, 2.0]), 1.0), (np.array([3.0, 5.0]), 2.0), (np.array([1.0, -4.0, 5.5]), 0.5)],
+        misconceptions=[],
+        hints=[],
+        seconds=1.0,
+    )
+
+
+def test_an_empty_body_is_not_attempted_and_costs_no_hint(exercise):
+    def documented(data):
+        """Return something."""
+        ...
+
+    def passing(data):
+        pass
+
+    for function in (documented, passing, lambda data: ...):
+        verdict = exercise.examine(function)
+        assert verdict.kind == "not_attempted"
+        assert str(verdict).startswith("○ Not attempted yet")
+        assert not verdict.hint
+
+
+def test_a_body_that_does_something_and_returns_nothing_is_told_so(exercise):
+    def forgot(data):
+        data.mean()
+
+    verdict = exercise.examine(forgot)
+    assert verdict.kind == "wrong_type"
+    assert "Is `return` missing?" in verdict.detail
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        _mean_and_variance,
+        lambda data: [float(np.mean(data)), float(np.var(data))],
+        lambda data: np.array([np.mean(data), np.var(data)]),
+        lambda data: (torch.tensor(data).mean(), torch.tensor(data).var(correction=0)),
+        lambda data: (np.float32(np.mean(data)), np.float32(np.var(data))),
+        lambda data: (torch.tensor(data, requires_grad=True).mean(), torch.tensor(data).var(correction=0)),
+        lambda data, /: _mean_and_variance(data),
+        lambda *everything: _mean_and_variance(*everything),
+    ],
+)
+def test_right_answers_in_unusual_spellings(exercise, answer):
+    assert exercise.examine(answer).correct
+
+
+def test_misconceptions_get_their_own_words(exercise):
+    verdict = exercise.examine(lambda data: (np.mean(data), np.sum((data - np.mean(data)) ** 2) / (len(data) - 1)))
+    assert (verdict.kind, verdict.misconception, verdict.detail) == (
+        "misconception",
+        "ddof",
+        "You divide by N - 1.",
+    )
+    assert str(verdict).startswith("✗ Not yet")
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (lambda data: data.mean(), "wrong_type", "expected 2 values"),
+        (
+            lambda data: (data.mean(), data),
+            "wrong_shape",
+            "should be a single number; you returned an array of shape",
+        ),
+        (lambda data: (data.mean(), np.nan), "not_finite", "variance is NaN"),
+        (lambda data: (data.mean(), np.inf), "not_finite", "variance is infinite"),
+        (lambda data: (data.mean(), 1j), "wrong_type", "real number"),
+        (lambda data: (data.mean(), torch.ones((), device="meta")), "wrong_device", "on meta"),
+        (lambda data, extra: 0, "wrong_call", "your function takes: data, extra"),
+        (lambda: 0, "wrong_call", "no argument"),
+        (lambda data: (data.mean(), data.var() + 1), "wrong", "off by 1."),
+    ],
+)
+def test_each_kind_of_trouble_is_named(exercise, answer, kind, words):
+    verdict = exercise.examine(answer)
+    assert verdict.kind == kind
+    assert words in str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda data, scale: -scale * data.sum(), "sign is opposite"),
+        (lambda data, scale: 2 * scale * data.sum(), "2 times the right one"),
+        (lambda data, scale: scale * data.sum() + 7, "off by the same amount"),
+    ],
+)
+def test_patterns_of_error_are_pointed_out(total, answer, words):
+    assert words in total.examine(answer).detail
+
+
+def test_the_first_differing_probe_is_shown_without_the_reference(total):
+    verdict = total.examine(lambda data, scale: np.sum(data))
+    assert "probe 2 of 3" in verdict.title
+    assert "data = [3., 5.], scale = 2" in verdict.detail
+    assert "16" not in str(verdict)
+
+
+def test_an_exception_shows_the_reader_their_own_line(exercise):
+    def broken(data):
+        middle = len(data)
+        return data[middle]
+
+    verdict = exercise.examine(broken)
+    assert verdict.kind == "raised"
+    assert "Line 3 of your function: return data[middle]" in verdict.detail
+    assert "IndexError" in verdict.detail
+
+
+def test_what_the_function_prints_is_shown_in_short(exercise):
+    def chatty(data):
+        print("the mean is near")
+        return _mean_and_variance(data)
+
+    verdict = exercise.examine(chatty)
+    assert verdict.correct
+    assert "| the mean is near" in str(verdict)
+
+
+def test_hints_come_one_by_one_and_begin_again_after_success(exercise, capsys):
+    wrong = lambda data: (0.0, 0.0)  # noqa: E731
+    shown = [exercise.examine(wrong).hint for _ in range(4)]
+    assert shown[0] == "Hint 1 of 2 is ready: run lesson.mean_and_variance.hint() in a cell of its own."
+    assert shown[1:3] == ["Hint 1 of 2: Start with the mean.", "Hint 2 of 2: Then average the squares."]
+    assert shown[3].startswith("To see the hints again")
+    assert exercise.examine(_mean_and_variance).correct
+    exercise.hint()
+    assert capsys.readouterr().out == "Hint 1 of 2: Start with the mean.\n"
+    assert exercise.examine(wrong).hint.startswith("Hint 2 of 2 is ready")
+    assert exercise.examine(wrong).hint == "Hint 2 of 2: Then average the squares."
+    exercise.hint()
+    assert capsys.readouterr().out == "Hint 1 of 2: Start with the mean.\n"
+
+
+def test_a_verdict_that_names_the_cause_offers_a_hint_and_does_not_spend_it(exercise):
+    causes = [lambda data: data.sort(), lambda data: data / "x", lambda data: (data.mean(), data.std())]
+    for answer in causes:
+        assert exercise.examine(answer).hint.startswith("Hint 1 of 2 is ready")
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_the_time_limit_ends_what_never_ends(total, name):
+    total.seconds = 0.3
+    start = time.monotonic()
+    verdict = total.examine(SLOW[name])
+    assert verdict.kind == "too_slow"
+    assert time.monotonic() - start < 4
+
+
+@pytest.mark.parametrize("name", [name for name in SLOW if name != "sleeps"])
+def test_stopped_loops_leave_no_thread_behind(total, name):
+    before = threading.active_count()
+    total.seconds = 0.3
+    total.examine(SLOW[name])
+    assert threading.active_count() <= before
+
+
+@pytest.mark.parametrize("name", [*CALLABLES, *NOT_FUNCTIONS])
+def test_hostile_submissions_get_a_verdict(exercise, name):
+    verdict = exercise.examine({**CALLABLES, **NOT_FUNCTIONS}[name])
+    assert not verdict.correct
+    assert len(str(verdict)) < 2500
+    assert verdict.title
+
+
+def test_a_check_inside_the_function_is_told_so_and_starts_no_threads(exercise):
+    before = threading.active_count()
+
+    def checks_itself(data):
+        assert exercise.examine(checks_itself).title == "the function checks itself"
+        exercise.check(checks_itself)
+        return _mean_and_variance(data)
+
+    verdict = exercise.examine(checks_itself)
+    assert verdict.correct
+    assert "at the left margin" in verdict.printed
+    assert threading.active_count() == before
+
+
+def test_an_import_is_never_cut_off_in_the_middle(exercise, tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text(
+        "import time\nfor _ in range(40):\n    time.sleep(0.02)\nready = True\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    exercise.seconds = 0.2
+
+    def imports(data):
+        import slow_to_import
+
+        return _mean_and_variance(data) if slow_to_import.ready else None
+
+    exercise.examine(imports)
+    import slow_to_import
+
+    assert slow_to_import.ready
+
+
+def test_an_array_is_no_pair_where_the_results_are_arrays(total):
+    pair = Exercise(
+        name="pair",
+        arguments=("data",),
+        returns=("mean", "spread"),
+        reference=lambda data: (data.mean(axis=0), data.std(axis=0)),
+        probes=[(np.array([[1.0, 2.0], [3.0, 5.0]]),)],
+        misconceptions=[],
+        hints=[],
+    )
+    verdict = pair.examine(lambda data: data.mean(axis=0))
+    assert verdict.kind == "wrong_type"
+    assert "expected 2 values" in verdict.detail
+
+
+def test_a_rounded_constant_is_called_nearly_right(total):
+    assert "nearly right" in total.examine(lambda data, scale: 1.0004 * scale * data.sum()).detail
+
+
+def test_a_raised_recursion_limit_is_put_back_and_deep_recursion_ends_in_time(total):
+    def deep(data, scale):
+        sys.setrecursionlimit(20_000)
+
+        def dive(n):
+            return dive(n + 1)
+
+        return dive(0)
+
+    before, start = sys.getrecursionlimit(), time.monotonic()
+    assert total.examine(deep).kind == "raised"
+    assert sys.getrecursionlimit() == before
+    assert time.monotonic() - start < 4
+
+
+def test_random_states_are_put_back(exercise):
+    def seeds(data):
+        random.seed(3)
+        np.random.seed(3)
+        torch.manual_seed(3)
+        return _mean_and_variance(data)
+
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    expected = random.random(), np.random.rand(), torch.rand(()).item()
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    assert exercise.examine(seeds).correct
+    assert (random.random(), np.random.rand(), torch.rand(()).item()) == expected
+
+
+def test_probes_cannot_be_damaged(exercise):
+    def destroys(data):
+        result = _mean_and_variance(data)
+        data[:] = 0
+        return result
+
+    before = [probe[0].copy() for probe in exercise.probes]
+    verdict = exercise.examine(destroys)
+    assert verdict.correct
+    assert "changes `data` in place" in verdict.detail
+    for probe, copy in zip(exercise.probes, before, strict=True):
+        np.testing.assert_array_equal(probe[0], copy)
+
+
+def test_a_result_that_is_changed_later_is_judged_as_it_was(exercise):
+    shared = np.zeros(2)
+
+    def reuses(data):
+        shared[:] = _mean_and_variance(data)
+        return shared
+
+    assert exercise.examine(reuses).correct
+
+
+def test_the_rich_form_says_the_same_in_words_and_escapes(exercise):
+    def says(data):
+        raise ValueError("<script>alert(1)</script>")
+
+    bundle = exercise.examine(says)._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "text/plain"}
+    assert "<script>" not in bundle["text/html"]
+    assert "Not yet" in bundle["text/html"]
+    assert 'role="status"' in bundle["text/html"]
+
+
+def test_check_shows_and_returns_nothing(exercise, capsys):
+    assert exercise.check(_mean_and_variance) is None
+    assert capsys.readouterr().out.startswith("✓ Correct: mean_and_variance")
+
+
+def test_a_keyboard_interrupt_while_waiting_passes_through(exercise):
+    exercise.seconds = 5.0
+    threading.Timer(0.3, _thread.interrupt_main).start()
+    start = time.monotonic()
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        exercise.examine(SLOW["loops"])
+    assert threading.active_count() <= before, "the reader's loop still runs"
+    assert time.monotonic() - start < 4
+
+
+def test_a_gradient_switched_on_in_place_changes_no_number():
+    exercise = Exercise(
+        name="double",
+        arguments=("x",),
+        returns="doubled",
+        reference=lambda x: 2 * x,
+        probes=[(torch.tensor([1.0, 2.0]),), (torch.tensor([-3.0, 0.5]),)],
+        misconceptions=[],
+        hints=[],
+    )
+
+    def double(x):
+        x.requires_grad_()
+        return (2 * x).detach()
+
+    assert exercise.examine(double).correct

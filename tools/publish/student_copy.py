@@ -1,0 +1,245 @@
+"""Build the students' copy of the course, and the solutions apart from it.
+
+    python -m tools.publish.student_copy [DESTINATION]      (default: dist/student)
+
+DESTINATION gets the notebooks without their solutions and without the verdicts of the exercises, and what is
+needed to work through them. The folder `solutions` beside it gets one notebook for each lesson: its
+exercises, each with its solution as it stands in the course. Nothing is executed.
+
+Both folders appear complete or not at all, and replace only what an earlier run has built.
+"""
+
+import argparse
+import ast
+import copy
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import nbformat
+from nbconvert.preprocessors import TagRemovePreprocessor
+from nbformat import NotebookNode
+
+from tools.publish.folders import interruptible, move_into_place, require_replaceable
+
+ROOT = Path(__file__).resolve().parents[2]
+MARKER = ".built-by-student-copy"
+# The checker needs its references, so course_utils goes along whole; what was downloaded stays.
+FOLDERS = ("course_utils", "data")
+FILES = ("CITATION.cff", "LICENSE*", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
+TOOLS = ("tools/bootstrap.py", "tools/teach/jupyter_server_config.py")  # `make lab` starts with them
+COMMANDS = ("help", "lab")  # what of the Makefile works in the copy
+LEAST = 12  # shorter lines, such as 'return x', belong to no solution in particular
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "cache", ".*")
+README = """\
+# {title}
+
+Your own copy of the course: write into it as you like.
+
+1. With Python 3.11 or newer and make, type `make lab` in this folder: it installs what is needed and opens
+   JupyterLab.
+   With conda (Windows too): `conda env create -f environment.yml`, then activate it and type `jupyter lab`.
+2. Start with `notebooks/00_start_here.ipynb`, and work through the lessons in order:
+
+{lessons}
+
+An exercise is a function whose body is `...`. Replace the `...`, run the cell, and read what the check says;
+it never minds how often you try. The solutions are handed out separately.
+
+Code: BSD-3-Clause. Text and figures: CC BY 4.0.
+"""
+
+
+class StudentCopyError(Exception):
+    """The copy cannot be built; the message says why and what to do."""
+
+
+def student_notebook(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy without the cells tagged `solution`, and with the exercises not yet run."""
+    remove = TagRemovePreprocessor(enabled=True, remove_cell_tags={"solution"}, remove_all_outputs_tags={"exercise"})
+    notebook, _ = remove(copy.deepcopy(notebook), {})
+    for cell in notebook.cells:
+        # A collapsed heading hides all cells down to the next heading; nothing is left that should be hidden.
+        cell.metadata.pop("jp-MarkdownHeadingCollapsed", None)
+    return notebook
+
+
+def solutions_notebook(notebook: NotebookNode) -> NotebookNode:
+    """Return a notebook of the lesson's imports and its exercises, each with its solution."""
+    notebook = copy.deepcopy(notebook)
+    title = nbformat.v4.new_markdown_cell(f"# Solutions to {_title(notebook)}", id="solutions")
+    notebook.cells = [title, *(cell for cell in notebook.cells if _belongs_to_solutions(cell))]
+    return notebook
+
+
+def _belongs_to_solutions(cell: NotebookNode) -> bool:
+    tags = set(cell.metadata.get("tags", []))
+    if cell.cell_type == "markdown":
+        return "exercise" in tags
+    return bool(tags & {"imports", "solution"})
+
+
+def _title(notebook: NotebookNode) -> str:
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    found = re.search(r"^# (.+)$", text, flags=re.MULTILINE)
+    return found[1].strip() if found else "a lesson"
+
+
+def students_makefile(text: str) -> str:
+    """Return the course's Makefile without the commands that need what students do not get."""
+    kept = []
+    for block in text.split("\n\n"):
+        command = re.match(r"([a-z-]+):.*## ", block)
+        if command is None or command[1] in COMMANDS:
+            kept.append(block)
+    names = f".PHONY: {' '.join(COMMANDS)} setup-lab"
+    return re.sub(r"^\.PHONY:(?:.*\\\n)*.*$", names, "\n\n".join(kept), flags=re.MULTILINE)
+
+
+def solution_lines(notebook: NotebookNode) -> set[str]:
+    """Return the lines that only a solution holds: no signature, no docstring, no imports, no call of the check."""
+    lines: set[str] = set()
+    for cell in notebook.cells:
+        if cell.cell_type != "code" or "solution" not in cell.metadata.get("tags", []):
+            continue
+        tree = ast.parse(cell.source)
+        shown: set[int] = set(_span(tree.body[-1]))
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                shown.update(_span(node))
+            elif isinstance(node, ast.FunctionDef) and node in tree.body:
+                shown.update(range(node.lineno, node.body[0].lineno))
+                if ast.get_docstring(node):
+                    shown.update(_span(node.body[0]))
+        numbered = enumerate(cell.source.splitlines(), start=1)
+        lines.update(line.strip() for number, line in numbered if number not in shown)
+    return {line for line in lines if len(line) >= LEAST}
+
+
+def _span(node: ast.stmt) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
+
+
+def leaks(student: Path, notebooks: Path) -> list[str]:
+    """Return "file: line" for each line of a solution in `notebooks` that stands in a text file of `student`."""
+    secret: set[str] = set()
+    for path in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
+        secret |= solution_lines(nbformat.read(path, as_version=4))
+    found = []
+    for path in sorted(student.rglob("*")):
+        if not path.is_file():
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        if path.suffix == ".ipynb":
+            cells = nbformat.reads(text, as_version=4).cells
+            outputs = [output for cell in cells for output in cell.get("outputs", [])]
+            said = [output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in outputs]
+            text = "\n".join([*(cell.source for cell in cells), *said])
+        name = path.relative_to(student).as_posix()
+        found += [f"{name}: {line}" for line in sorted(secret) if _stands_in(line, text)]
+    return found
+
+
+def _stands_in(line: str, text: str) -> bool:
+    return line in text and re.search(rf"(?<!\w){re.escape(line)}(?![\w.(\[])", text) is not None
+
+
+def build(destination: Path, *, root: Path = ROOT) -> tuple[Path, Path]:
+    """Build both folders from the course at `root`; returns where the copy and the solutions are.
+
+    Raises
+    ------
+    StudentCopyError
+        A part of the course is missing, a line of a solution would be in the students' copy, or one of the folders
+        exists and is not an earlier copy.
+    """
+    destination = destination.resolve()
+    solutions = destination.with_name("solutions")
+    if destination == solutions:
+        raise StudentCopyError(f"{destination}: a student copy named 'solutions' would replace the solutions")
+    for folder in ("notebooks", *FOLDERS):
+        if destination.is_relative_to((root / folder).resolve()):
+            raise StudentCopyError(f"{destination}: choose a place outside the course's own {folder} folder")
+    for target in (destination, solutions):
+        require_replaceable(target, MARKER, StudentCopyError)
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    # Built beside its place, on the same disk, so that a rename finishes it.
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".student-copy-") as name:
+        staging = Path(name)
+        _fill(staging / "student", staging / "solutions", root)
+        move_into_place(staging / "student", destination, staging / "earlier-student")
+        move_into_place(staging / "solutions", solutions, staging / "earlier-solutions")
+    return destination, solutions
+
+
+def _fill(student: Path, solutions: Path, root: Path) -> None:
+    lessons = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    if not lessons:
+        raise StudentCopyError(f"{root / 'notebooks'} holds no lesson (NN_topic.ipynb)")
+    solutions.mkdir()
+    student.mkdir()
+    for folder in FOLDERS:
+        if not (root / folder).is_dir():
+            raise StudentCopyError(f"the course's folder {folder} is missing in {root}")
+        shutil.copytree(root / folder, student / folder, ignore=LEFT_OUT)
+    for file in _files(root):
+        (student / file.relative_to(root)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, student / file.relative_to(root))
+    makefile = student / "Makefile"
+    makefile.write_text(students_makefile(makefile.read_text(encoding="utf-8")), encoding="utf-8")
+    # Pictures and settings stand beside the notebooks.
+    leave_out = shutil.ignore_patterns("*.ipynb", "__pycache__", ".*")
+    shutil.copytree(root / "notebooks", student / "notebooks", ignore=leave_out)
+    titles = []
+    for lesson in lessons:
+        notebook = nbformat.read(lesson, as_version=4)
+        titles.append(f"   - [{_title(notebook)}](notebooks/{lesson.name})")
+        _write(student_notebook(notebook), student / "notebooks" / lesson.name)
+        _write(solutions_notebook(notebook), solutions / lesson.name)
+    if found := leaks(student, root / "notebooks"):
+        raise StudentCopyError("these lines of solutions would be in the students' copy:\n" + "\n".join(found))
+    name = "Variational inference and variational autoencoders"
+    text = README.format(title=name, lessons="\n".join(titles))
+    (student / "README.md").write_text(text, encoding="utf-8")
+    for folder in (student, solutions):
+        (folder / MARKER).write_text("Built by tools/publish/student_copy.py, which may replace this folder.\n")
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for pattern in (*FILES, *TOOLS):
+        found = sorted(root.glob(pattern))
+        if not found:
+            raise StudentCopyError(f"the course's file {pattern} is missing in {root}")
+        yield from found
+
+
+def _write(notebook: NotebookNode, path: Path) -> None:
+    nbformat.validate(notebook)
+    nbformat.write(notebook, path, version=nbformat.NO_CONVERT)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns 0, or 1 if nothing was built."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.publish.student_copy",
+        description="Build the students' copy, and the solutions beside it.",
+    )
+    parser.add_argument("destination", nargs="?", type=Path, default=ROOT / "dist" / "student")
+    options = parser.parse_args(arguments)
+    try:
+        student, solutions = build(options.destination)
+    except StudentCopyError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"students' copy: {student}\nsolutions:      {solutions}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(interruptible(main))

@@ -1,0 +1,1 @@
+"""What an instructor runs: a lesson presented live, a class on JupyterHub, packages for a room without network."""
