@@ -222,6 +222,8 @@ class Machine:
         suite = re.search(r"^VERSION_CODENAME=(\S+)", Path("/etc/os-release").read_text(encoding="utf-8"), re.MULTILINE)
         if suite is None:
             raise BareMachineError("/etc/os-release names no release of Debian or Ubuntu to make.")
+        self.system.mkdir(parents=True, exist_ok=True)
+        self.system.chmod(0o755)  # a temporary folder is closed to the user in there
         # How apt reaches its packages here, without what it fetches besides packages.
         options = output(["apt-config", "dump", "--no-empty", "Acquire"]).splitlines()
         options = [line for line in options if not line.startswith(("Acquire::IndexTargets", "Acquire::Changelogs"))]
