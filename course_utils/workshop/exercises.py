@@ -1,54 +1,74 @@
-"""Executable exercises: a reference, probes, misconceptions and hints, declared once.
+"""Executable exercises: a reference, inputs, misconceptions and hints, declared once.
 
-An `Exercise` runs a reader's function on its probe inputs and says one thing about it, in words:
-not attempted yet · wrong call, type or shape · raised · too slow · not finite · a recognised misconception ·
-wrong, with the first probe that differs · correct. It never shows the reference, and it leaves the session as it was:
-probes are copied for every call, and the random states of Python, NumPy and torch are put back.
+An `Exercise` runs a reader's function on many inputs and says one thing about it, in words: not attempted yet · wrong
+call, type or shape · raised · too slow · a recognised misconception · what its errors have in common (`diagnosis`) ·
+not finite · wrong, with the first input that differs · changes its arguments · no gradient · correct. It never shows
+the reference, and it leaves the session as it was (`running`).
 
-**The time limit.** The function runs in a thread of its own, while the kernel waits. When its time is over, an
-exception is raised inside that thread (`PyThreadState_SetAsyncExc`, part of every CPython on Linux, macOS and
-Windows), again and again until the thread ends, so that neither a loop nor a bare ``except:`` inside it goes on for
-ever. (An endless loop within two nested bare excepts can outlive this; like the call below it is then given up.) What
-this cannot stop is one single call into compiled code. If that call lets other threads run (a huge matrix product,
-``time.sleep``), the verdict comes on time, and the thread ends when the call returns; if it does not (``sum`` over an
-endless range, the factorial of a huge number), nothing moves before it returns: restart the kernel. Nor can it hold
-back ``os._exit``, or a process that fills the memory. It protects learners from accidents; it is no sandbox against
-malice.
+**Inputs.** They are of three kinds: *probes*, made by hand, the first an easy one; *draws* from a `law`, always the
+same ones; and *extremes*, made by hand at the ends of what the exercise's text promises. The law is what makes an
+answer that is right by accident fail, so it draws all that is promised: sizes from 1 on, none equal to another by
+rule, tables that are not square, negative numbers, zeros, ties, every rank and type.
+
+    def _law(rng):
+        count, size = rng.integers(1, 6, 2)
+        mean = rng.standard_normal((count, size))
+        mean[rng.random((count, size)) < 0.2] = 0.0
+        return torch.tensor(mean), torch.tensor(rng.uniform(-3, 2, (count, size)))
+
+    kl_term = Exercise(
+        name="kl_term",
+        arguments=("mean", "log_var"),
+        returns="kl",
+        reference=lambda mean, log_var: 0.5 * (log_var.exp() + mean**2 - 1 - log_var).sum(-1),
+        spellings={"torch.distributions": _kl_by_torch},
+        probes=[(torch.tensor([[1.0]]), torch.tensor([[0.0]]))],
+        law=_law,
+        extremes=[(torch.tensor([[0.0, 1e8]]), torch.tensor([[-700.0, 50.0]]))],
+        stable="keep log_var as it is; only its exponential enters besides",
+        misconceptions=[Misconception("negative", lambda mean, log_var: …, "Right but for its sign: …")],
+        hints=("For one dimension: …", "…"),
+        gradients=(),  # ("mean", "log_var") where the text promises that gradients pass
+    )
+
+The tests then hold that the reference is finite and agrees with its other spellings on `fresh` draws, that no two
+misconceptions agree, and that the mutants of all right answers (tests/spelling_mutants.py) are either rejected or right
+on 200 fresh draws. Constant factors, signs, transpositions and the like need no misconception: they are seen.
 """
 
-import contextlib
-import contextvars
-import ctypes
-import dis
-import html
+import functools
 import inspect
-import io
-import linecache
-import random
+import re
 import sys
-import textwrap
-import threading
 import time
-import types
 import warnings
+import zlib
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from numbers import Real
 
 import numpy as np
 
-# Some systems give threads small stacks; deep recursion must end in a RecursionError, not in a dead kernel.
-_STACK_BYTES = 64 * 1024 * 1024
-_PRINTED_CHARACTERS = 600
-_THREAD = "exercise"
-_IMPORT_SECONDS = 20.0  # how long an import that is under way at the deadline may go on
-_UNEXPLAINED = {"wrong", "wrong_shape", "not_finite"}  # verdicts that leave the reader to find the cause
-_BRANDS = {
-    "open": ("○", "Not attempted yet", "#595959"),
-    "correct": ("✓", "Correct", "#00684a"),
-    "wrong": ("✗", "Not yet", "#a33c00"),
-}
+from course_utils.workshop import diagnosis, running, verdicts
+from course_utils.workshop.diagnosis import Case, diagnose
+from course_utils.workshop.running import Unfit, is_array
+from course_utils.workshop.verdicts import (
+    Verdict,
+    a,
+    as_numbers,
+    brief,
+    is_empty,
+    listed,
+    noted,
+    own_line,
+    return_words,
+    shape_words,
+)
+
+# Verdicts that leave the reader to find the cause, unless they carry a pattern that leads to it.
+_UNEXPLAINED = {"wrong", "wrong_shape", "not_finite"}
+_LEADS_NOWHERE = {"", "same answer", "some inputs"}
+_DIAGNOSIS_SECONDS = 1.0  # how long the reference may be tried on other arguments
 
 
 @dataclass(frozen=True)
@@ -60,80 +80,22 @@ class Misconception:
     message: str
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What the checker says of one attempt.
+class _Guarded:
+    """A right answer of an exercise, for tests and authors; within an attempt it notes that it was called."""
 
-    `kind` is one of: not_attempted, not_callable, wrong_call, raised, too_slow, wrong_type, wrong_shape, wrong_device,
-    not_finite, misconception, wrong, correct. `detail` is the sentence; `hint` and `printed` may be empty.
-    """
+    def __init__(self, function):
+        functools.update_wrapper(self, function)
+        self.function = function
 
-    kind: str
-    title: str
-    detail: str
-    hint: str = ""
-    printed: str = ""
-    misconception: str = ""
-
-    @property
-    def correct(self):
-        """Whether the attempt passed."""
-        return self.kind == "correct"
-
-    def _brand(self):
-        return _BRANDS[{"not_attempted": "open", "correct": "correct"}.get(self.kind, "wrong")]
-
-    def __str__(self):
-        symbol, word, _ = self._brand()
-        lines = [f"{symbol} {word}: {self.title}"]
-        lines += textwrap.indent(self.detail, "  ").splitlines()
-        if self.hint:
-            lines += textwrap.indent(self.hint, "  ").splitlines()
-        if self.printed:
-            lines += ["  Your function printed:", *textwrap.indent(self.printed, "  | ").splitlines()]
-        return "\n".join(lines)
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        symbol, word, colour = self._brand()
-        detail = html.escape(self.detail).replace("\n", "<br>").replace("  ", "&nbsp; ")
-        parts = [
-            f'<strong><span aria-hidden="true" style="color:{colour}">{symbol}</span> {word}:</strong> '
-            f"{html.escape(self.title)}"
-        ]
-        if detail:
-            parts.append(f"<div>{detail}</div>")
-        if self.hint:
-            parts.append(f"<div><em>{html.escape(self.hint)}</em></div>")
-        if self.printed:
-            parts.append(f"<div>Your function printed:</div><pre>{html.escape(self.printed)}</pre>")
-        box = (
-            f'<div role="status" style="border-left:6px solid {colour};padding:0.4em 0.9em;margin:0.3em 0">'
-            f"{''.join(parts)}</div>"
-        )
-        return {"text/html": box, "text/plain": str(self)}
+    def __call__(self, *arguments, **named):
+        attempt = running.in_attempt()
+        if attempt:
+            attempt.peeked = True
+        return self.function(*arguments, **named)
 
 
-class _TimeIsUp(BaseException):
-    """Raised inside the reader's function when its time is over.
-
-    Where it is caught by a bare ``except:``, Python creates the instance in that very thread; from then on the next
-    line that the reader's code begins raises again, this time inside the handler, so that the loop around it ends.
-    """
-
-    def __init__(self):
-        super().__init__()
-        frame = sys._getframe(1)
-        while frame is not None and frame.f_code.co_filename != __file__:
-            frame.f_trace = _raise_again
-            frame = frame.f_back
-        sys.settrace(_raise_again)
-
-
-def _raise_again(frame, event, arg):
-    """Trace function: raise at the first line of the reader's code, never in this module."""
-    if event == "line" and frame.f_code.co_filename != __file__:
-        raise _TimeIsUp
-    return _raise_again
+def _unguarded(function):
+    return function.function if isinstance(function, _Guarded) else function
 
 
 @dataclass(eq=False)
@@ -151,7 +113,7 @@ class Exercise:
     reference : callable
         A correct implementation.
     probes : sequence of tuples
-        The argument tuples it is called with: numbers, arrays or tensors. The first is an easy one.
+        Argument tuples made by hand: numbers, arrays or tensors. The first is an easy one.
     misconceptions : sequence of Misconception
         Wrong implementations that are recognised.
     hints : sequence of str
@@ -161,11 +123,23 @@ class Exercise:
         Other correct implementations (a loop, torch, …): the tests hold the checker to accepting them.
     praise : str, optional
         What to say when the answer is correct: what the reader has now shown, or where it leads.
+    law : callable, optional
+        Draws one argument tuple from a `numpy.random.Generator`, of all shapes, ranks, types and values promised.
+    draws : int
+        How many inputs of the law a check uses; always the same ones.
+    extremes : sequence of tuples
+        Argument tuples at the ends of what is promised.
+    stable : str
+        The name of the way that survives there, for answers that are wrong at extremes only.
+    gradients : sequence of str
+        Tensor arguments through which gradients must pass, as they do in the reference.
+    in_place : sequence of str
+        Arguments that the function may change; a change of any other is refused.
     rtol, atol : float
         An answer is right if ``|answer - reference| <= atol + rtol * |reference|`` in every element.
         The defaults leave room for single precision.
     seconds : float
-        Time limit for all probes together.
+        Time limit for all inputs together.
     """
 
     name: str
@@ -177,15 +151,36 @@ class Exercise:
     hints: Sequence[str]
     spellings: dict[str, Callable] = field(default_factory=dict)
     praise: str = ""
+    law: Callable[[np.random.Generator], tuple] | None = None
+    draws: int = 12
+    extremes: Sequence[tuple] = ()
+    stable: str = ""
+    gradients: Sequence[str] = ()
+    in_place: Sequence[str] = ()
     rtol: float = 1e-5
     atol: float = 1e-8
     seconds: float = 3.0
     _failures: int = field(default=0, init=False, repr=False)
     _hints_given: int = field(default=0, init=False, repr=False)
+    _known: dict = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self):
+        running.watch_libraries()
+        self._reference = _unguarded(self.reference)
+        self.reference = _Guarded(self._reference)
+        self._spellings = {name: _unguarded(function) for name, function in self.spellings.items()}
+        self.spellings = {name: _Guarded(function) for name, function in self._spellings.items()}
+        self._made = deepcopy(list(self.probes)), deepcopy(list(self.extremes))
+        names = ("name", "arguments", "returns", "reference", "_reference", "probes", "misconceptions", "spellings")
+        names += ("law", "draws", "extremes", "gradients", "in_place", "rtol", "atol")
+        self._sealed = {name: getattr(self, name) for name in names}
 
     def check(self, function):
         """Judge `function` and show the verdict; nothing is returned and nothing is raised."""
+        replaced = running.restore_replaced()  # first of all, or a replaced `examine` would answer
         verdict = self.examine(function)
+        if replaced:
+            verdict = self._refused(verdict, replaced)
         if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
             sys.modules["IPython"].display.display(verdict)
         else:
@@ -197,19 +192,119 @@ class Exercise:
 
     def examine(self, function):
         """Judge `function` and return the `Verdict`; failed attempts count towards the hints."""
-        if threading.current_thread().name == _THREAD:
+        if running.in_attempt():
             words = "The call of the check belongs below the function, at the left margin; here it stands inside."
             return Verdict("wrong_call", "the function checks itself", words)
-        with _session_kept():
-            verdict = self._judge(function)
+        replaced = self._restored()
+        with running.session_kept() as put_back, np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                verdict = self._judge(function)
+            except Exception:
+                replaced += self._restored()
+                if not replaced:
+                    raise
+                verdict = Verdict("replaced", "", "")
+            replaced += self._restored()
+        if replaced:
+            verdict = self._refused(verdict, replaced)
+        if put_back:
+            verdict = noted(verdict, f"your function changed {listed(put_back)}; what it was is put back.")
         if verdict.correct:
             self._failures = self._hints_given = 0
         elif verdict.kind != "not_attempted" and self.hints:
             self._failures += 1
             # Where the verdict cannot say what is wrong, the next hint is given; elsewhere it is only offered.
-            stuck = self._failures > 1 and verdict.kind in _UNEXPLAINED and self._hints_given < len(self.hints)
+            unexplained = verdict.kind in _UNEXPLAINED and verdict.pattern in _LEADS_NOWHERE
+            stuck = self._failures > 1 and unexplained and self._hints_given < len(self.hints)
             verdict = replace(verdict, hint=self._next_hint() if stuck else self._offer())
         return verdict
+
+    def fresh(self, seed, count):
+        """Return `count` other argument tuples of the law, for tests and for grading.
+
+        Raises
+        ------
+        ValueError
+            If the exercise declares no law.
+        """
+        if self.law is None:
+            raise ValueError(f"the exercise {self.name} declares no law; give it law=, a function of a Generator")
+        rng = np.random.default_rng([zlib.crc32(self.name.encode()), seed])
+        return [self.law(rng) for _ in range(count)]
+
+    def accepts(self, function, probes=None):
+        """Return whether `function` is right on `probes` (default: those of the check), and stop at the first failure.
+
+        Nothing is said and nothing is counted. Each probe has the whole time limit.
+        """
+        with running.session_kept():
+            for position, probe in enumerate(self._inputs() if probes is None else probes):
+                run = running.run(function, probe, self._as_parts, time.monotonic() + self.seconds)
+                if run.outcome != "returned" or self._spoilt([run]):
+                    return False
+                right = self._right()[position] if probes is None else self._results_of(self._reference, [probe])[0]
+                if not self._same([run.value], [right]):
+                    return False
+            return bool(
+                probes is not None or not self.gradients or self._gradient_trouble(function, time.monotonic()) is None
+            )
+
+    # --- the inputs and what is known of them -------------------------------------------------------------------------
+
+    def _inputs(self):
+        """Return all argument tuples of a check; the draws are made once."""
+        if "inputs" not in self._known:
+            made, extremes = self._made
+            self._known["inputs"] = [*made, *(self.fresh(0, self.draws) if self.law else []), *extremes]
+        return self._known["inputs"]
+
+    def _is_extreme(self, position):
+        return position >= len(self._inputs()) - len(self._made[1])
+
+    def _right(self):
+        """Return the right results, computed once."""
+        if "right" not in self._known:
+            self._known["right"] = self._results_of(self._reference)
+        return self._known["right"]
+
+    def _slips(self):
+        """Return the results of the misconceptions, computed once; None where one cannot answer."""
+        if "slips" not in self._known:
+            self._known["slips"] = [self._results_or_none(item.function) for item in self.misconceptions]
+        return self._known["slips"]
+
+    def _results_or_none(self, function):
+        try:
+            return self._results_of(function)
+        except Exception:
+            return None
+
+    def _results_of(self, function, probes=None):
+        """Return what one of the declared functions gives on all probes."""
+        probes = self._inputs() if probes is None else probes
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return [self._as_parts(function(*deepcopy(probe))) for probe in probes]
+
+    def _restored(self):
+        """Put back what was replaced in the libraries, the checker and this exercise; return the names."""
+        found = running.restore_replaced()
+        for name, value in self._sealed.items():
+            if getattr(self, name) is not value:
+                setattr(self, name, value)
+                found.append(f"lesson.{self.name}.{name}")
+        return found
+
+    def _refused(self, verdict, names):
+        quoted = listed([f"`{name}`" for name in dict.fromkeys(names)])
+        words = (
+            f"{quoted} had been replaced, by your function or in a cell before it. "
+            "The original is put back; give your own functions other names, and run the cell again."
+        )
+        if verdict.correct or verdict.kind == "replaced":
+            return replace(verdict, kind="replaced", title="what the check relies on was replaced", detail=words)
+        return noted(verdict, words)
 
     def _offer(self):
         number = self._hints_given + 1
@@ -223,31 +318,38 @@ class Exercise:
         self._hints_given = self._hints_given % len(self.hints) + 1
         return f"Hint {self._hints_given} of {len(self.hints)}: {self.hints[self._hints_given - 1]}"
 
+    # --- the judgement ------------------------------------------------------------------------------------------------
+
     def _judge(self, function):
         if not callable(function) or issubclass(type(function), type):
             return Verdict(
                 "not_callable",
                 f"{self.name} must be a function",
-                f"What came is {_a(function)}. Write `def {self._call()}:` and hand over `{self.name}` itself, "
+                f"What came is {a(function)}. Write `def {self._call()}:` and hand over `{self.name}` itself, "
                 "without brackets behind it.",
             )
-        if _is_empty(function):
+        if is_empty(function):
             return self._not_attempted()
         trouble = self._wrong_arity(function)
         if trouble:
             return trouble
         deadline = time.monotonic() + self.seconds
         runs = []
-        for probe in self.probes:
-            runs.append(_run(function, probe, self._as_parts, deadline))
+        for probe in self._inputs():
+            runs.append(running.run(function, probe, self._as_parts, deadline))
             if runs[-1].outcome in ("raised", "too_slow"):
-                return self._interrupted(runs[-1], function, len(runs))
-        verdict = self._compare(runs)
-        mutated = sorted({self.arguments[position] for run in runs for position in run.mutated})
-        if mutated:
-            names = " and ".join(f"`{name}`" for name in mutated)
-            note = f"Note: your function changes {names} in place, which would surprise whoever calls it."
-            verdict = replace(verdict, detail=f"{verdict.detail}\n{note}".strip())
+                break
+        if any(run.peeked for run in runs):
+            verdict = Verdict(
+                "reference",
+                "this calls the exercise's own answer",
+                f"`lesson.{self.name}` holds a right answer for its tests, and your function calls it. "
+                "Write it yourself: that is the exercise.",
+            )
+        elif runs[-1].outcome in ("raised", "too_slow"):
+            return self._interrupted(runs[-1], function, len(runs))
+        else:
+            verdict = self._compare(runs, function, deadline)
         return replace(verdict, printed=next((run.printed for run in runs if run.printed), ""))
 
     def _call(self):
@@ -269,34 +371,37 @@ class Exercise:
             signature.bind(*self.arguments)
         except TypeError as error:
             asked = ", ".join(signature.parameters) or "no argument"
+            count = len(self.arguments)
             return Verdict(
                 "wrong_call",
                 "the arguments do not fit",
-                f"The check calls `{self._call()}`, with {len(self.arguments)} arguments by position; "
+                f"The check calls `{self._call()}`, with {count} argument{'s' * (count != 1)} by position; "
                 f"your function takes: {asked}. Python says: {error}.",
             )
         return None
 
     def _interrupted(self, run, function, number):
+        where = f"on probe {number} of {len(self._inputs())}"
         if run.outcome == "too_slow":
             return Verdict(
                 "too_slow",
-                f"stopped after {self.seconds:g} seconds, on probe {number} of {len(self.probes)}",
+                f"stopped after {self.seconds:g} seconds, {where}",
                 "Is there a loop that never ends, or work that grows too fast with the size of the input?",
                 printed=run.printed,
             )
+        shown = self._probe_words(number) if number > 1 else ""  # where even the easy one fails, the line says it all
         return Verdict(
             "raised",
-            f"your function raised {type(run.value).__name__} on probe {number} of {len(self.probes)}",
-            "\n".join(filter(None, [_own_line(run.value, function), run.words])),
+            f"your function raised {type(run.value).__name__} {where}",
+            "\n".join(filter(None, [own_line(run.value, function), run.words, shown])),
             printed=run.printed,
         )
 
-    def _compare(self, runs):
+    def _compare(self, runs, function, deadline):
         """Judge what was returned for all probes."""
         if all(run.outcome == "ellipsis" for run in runs):
             return self._not_attempted()
-        wanted = self._results_of(self.reference)
+        wanted = self._right()
         trouble = None
         for number, (run, reference) in enumerate(zip(runs, wanted, strict=True), start=1):
             if run.outcome == "unfit":
@@ -307,40 +412,208 @@ class Exercise:
                 trouble = self._wrong_shape(number, run.value, reference)
             if trouble:
                 break
-        if all(run.outcome == "returned" for run in runs):
-            answers = [run.value for run in runs]
-            if not trouble and self._same(answers, wanted):
-                return Verdict("correct", self.name, self.praise)
-            for known in self.misconceptions:
-                if self._same(answers, self._results_of(known.function)):
-                    return Verdict("misconception", "a well-known slip", known.message, misconception=known.name)
-            trouble = trouble or self._not_finite(answers, wanted) or self._first_difference(answers, wanted)
-        return trouble
+        if not all(run.outcome == "returned" for run in runs):
+            return trouble
+        answers = [run.value for run in runs]
+        spoilt = self._spoilt(runs)
+        if not trouble and self._same(answers, wanted):
+            trouble = spoilt or (self._gradient_trouble(function, deadline) if self.gradients else None)
+            return trouble or Verdict("correct", self.name, self.praise)
+        verdict = self._explained(answers, wanted, function, deadline, trouble)
+        return noted(verdict, spoilt.detail) if spoilt else verdict
 
-    def _results_of(self, function):
-        """Return what one of the declared functions gives on all probes."""
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return [self._as_parts(function(*deepcopy(probe))) for probe in self.probes]
+    def _explained(self, answers, wanted, function, deadline, trouble):
+        """Say what is wrong: a known misconception, what the errors have in common, or the first of them."""
+        known = self._recognised(answers)
+        if len(known) == 1:
+            return Verdict("misconception", "a well-known slip", known[0].message, misconception=known[0].name)
+        plain = trouble or self._not_finite(answers, wanted) or self._first_difference(answers, wanted)
+        if not trouble and self._draws_by_itself(answers, wanted, function, deadline):
+            words = (
+                "Called twice with the same inputs, your function gives different answers: it draws random numbers of "
+                "its own, or keeps something from one call to the next. All randomness is in its arguments."
+            )
+            return replace(plain, kind="wrong", title="the answer changes from call to call", detail=words,
+                           pattern="own randomness")  # fmt: skip
+        finding = self._structure(answers, wanted)
+        if finding:
+            return replace(plain, detail=f"{finding.words}\n{plain.detail}", pattern=finding.pattern)
+        if len(known) > 1:
+            words = "Several slips give just this: " + " Or: ".join(item.message for item in known)
+            return Verdict("misconception", "one of several slips", words, misconception=known[0].name)
+        return self._two_slips(answers, wanted) or plain
+
+    def _recognised(self, answers):
+        """Return the misconceptions that give the very same answers."""
+        slips = zip(self.misconceptions, self._slips(), strict=True)
+        return [item for item, results in slips if results and self._same(answers, results)]
+
+    def _ordinary(self, results):
+        return [parts for position, parts in enumerate(results) if not self._is_extreme(position)]
+
+    def _two_slips(self, answers, wanted):
+        """Recognise a misconception that fails at extremes too, or has a wrong sign, factor or summand besides."""
+        ordinary = self._ordinary(answers)
+        for item, results in zip(self.misconceptions, self._slips(), strict=True):
+            if not results or self._same(self._ordinary(results), self._ordinary(wanted)):
+                continue
+            if self._same(ordinary, self._ordinary(results)):
+                besides = "it fails at extreme inputs" + (f" (the stable way: {self.stable})" if self.stable else "")
+            else:
+                besides = diagnosis.besides(_flat(ordinary), _flat(self._ordinary(results)), self._close)
+            if besides:
+                words = f"Two things: {item.message} And besides, {besides}."
+                return Verdict("misconception", "two slips at once", words, misconception=item.name, pattern="two")
+        return None
+
+    def _structure(self, answers, wanted):
+        """Return what the errors have in common, as a finding; with several results, for each that is wrong."""
+        names, findings, right = self._names(), [], []
+        until = time.thread_time() + _DIAGNOSIS_SECONDS  # of work: on a busy machine the words must not change
+        for part, name in enumerate(names):
+            cases = [
+                Case(
+                    dict(zip(self.arguments, probe, strict=True)), got[part], expected[part], self._is_extreme(position)
+                )
+                for position, (probe, got, expected) in enumerate(zip(self._inputs(), answers, wanted, strict=True))
+            ]
+            if self._same([(case.got,) for case in cases], [(case.expected,) for case in cases], names[:1]):
+                right.append(name)
+                continue
+            finding = diagnose(cases, self._close, functools.partial(self._retry, part, until), self.stable)
+            findings.append((name, finding))
+        if len(names) > 1 and self._in_other_order(answers, wanted):
+            return diagnosis.Finding("order", f"The results are right, but not in the order {listed(names)}.")
+        found = [(name, finding) for name, finding in findings if finding]
+        if not found or len(names) == 1:
+            return found[0][1] if found else None
+        words = [f"{name}: {finding.words}" for name, finding in found] + [f"{name}: right." for name in right]
+        return diagnosis.Finding(found[0][1].pattern, "\n".join(words))
+
+    def _in_other_order(self, answers, wanted):
+        return any(
+            self._same([parts[shift:] + parts[:shift] for parts in answers], wanted)
+            for shift in range(1, len(self._names()))
+        )
+
+    def _retry(self, part, until, arguments):
+        """Return one part of the right answer for other arguments; None if there is none, or no more time."""
+        if time.thread_time() > until:
+            return None
+        try:
+            return self._results_of(self._reference, [tuple(arguments.values())])[0][part]
+        except Exception:
+            return None
+
+    def _draws_by_itself(self, answers, wanted, function, deadline):
+        wrong = next(n for n in range(len(answers)) if not self._same(answers[n : n + 1], wanted[n : n + 1]))
+        again = running.run(function, self._inputs()[wrong], self._as_parts, max(deadline, time.monotonic() + 0.2))
+        return again.outcome == "returned" and not self._same([again.value], answers[wrong : wrong + 1])
+
+    def _spoilt(self, runs):
+        """Return the verdict on arguments that were changed in place, or left asking for a gradient."""
+        allowed = {position for position, name in enumerate(self.arguments) if name in self.in_place}
+        changed = {position for run in runs for position in run.changed} - allowed
+        switched = {position for run in runs for position in run.switched_on} - allowed - changed
+        if not changed and not switched:
+            return None
+        words = []
+        if changed:
+            names = listed([f"`{self.arguments[position]}`" for position in sorted(changed)])
+            words.append(
+                f"Your function changes {names} in place, which would surprise whoever calls it: "
+                "work on a copy, or write `a = a + b` for `a += b`."
+            )
+        if switched:
+            names = listed([f"`{self.arguments[position]}`" for position in sorted(switched)])
+            words.append(
+                f"Your function switches the gradient of {names} on and leaves it on: "
+                "make a tensor of your own first, with `.clone()` or `.detach().clone()`."
+            )
+        return Verdict("changes_argument", "the function changes its arguments", " ".join(words))
+
+    # --- gradients ----------------------------------------------------------------------------------------------------
+
+    def _gradient_trouble(self, function, deadline):
+        """Return the verdict on missing or wrong gradients, or None."""
+        deadline = max(deadline, time.monotonic() + self.seconds / 2)
+        graded, right = self._with_gradients(function), self._with_gradients(self._reference)
+        names = listed([f"`{name}`" for name in self.gradients])
+        cut = (
+            "`.detach()`, `.item()`, `.numpy()`, `torch.no_grad()` or a new `torch.tensor(…)` cuts it off: "
+            "compute with the tensors themselves."
+        )
+        missing = Verdict(
+            "gradient", "the gradient is missing", f"The numbers are right, but no gradient reaches {names}. {cut}"
+        )
+        for probe in self._ordinary(self._inputs()):
+            run = running.run(graded, probe, lambda value: value, deadline)
+            if run.outcome == "too_slow":
+                return self._interrupted(run, function, 1)
+            if run.outcome == "raised":
+                said = "\n".join(filter(None, [missing.detail, own_line(run.value, function), run.words]))
+                return replace(missing, detail=said)
+            if run.value is None:
+                return missing
+            wanted = right(*deepcopy(probe))
+            pairs = [*zip(self.gradients, run.value, wanted, strict=True)]
+            absent = [f"`{name}`" for name, got, expected in pairs if got is None and np.any(expected)]
+            if absent:
+                return replace(
+                    missing, detail=f"The numbers are right, but no gradient reaches {listed(absent)}. {cut}"
+                )
+            for name, got, expected in pairs:
+                if got is not None and not self._close(got, 0 * got if expected is None else expected).all():
+                    words = (
+                        f"The numbers are right, but the gradient with respect to `{name}` is not that of the formula: "
+                        "a part of the computation is cut off from it, or counted twice."
+                    )
+                    return Verdict("gradient", "the gradient is wrong", words)
+        return None
+
+    def _with_gradients(self, function):
+        """Return the function that gives, instead of the results, the gradients of a fixed weighted sum of them."""
+        torch = sys.modules["torch"]
+
+        def graded(*arguments):
+            named = dict(zip(self.arguments, arguments, strict=True))
+            leaves = {name: named[name].detach().clone().requires_grad_() for name in self.gradients}
+            value = function(*(named | leaves).values())
+            parts = value if len(self._names()) > 1 else [value]
+            parts = [torch.stack(list(part)) if isinstance(part, (list, tuple)) else part for part in parts]
+            total = 0.0
+            for part in parts:
+                if isinstance(part, torch.Tensor) and part.requires_grad:
+                    weights = np.random.default_rng(0).uniform(0.5, 1.5, tuple(part.shape))
+                    total = total + (torch.as_tensor(weights) * part).sum()
+            if not isinstance(total, torch.Tensor):
+                return None
+            gradients = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+            return [None if gradient is None else as_numbers("gradient", gradient) for gradient in gradients]
+
+        return graded
+
+    # --- results ------------------------------------------------------------------------------------------------------
 
     def _names(self):
         return (self.returns,) if isinstance(self.returns, str) else tuple(self.returns)
 
     def _as_parts(self, value):
-        """Return the result as a tuple of float64 arrays, one for each declared part, or raise `_Unfit`."""
+        """Return the result as a tuple of float64 arrays, one for each declared part, or raise `Unfit`."""
         names = self._names()
         if len(names) == 1:
-            return (_as_numbers(names[0], value),)
+            return (as_numbers(names[0], value),)
         # An array counts as several results only where each of them is a single number.
-        several = isinstance(value, (tuple, list)) or (_is_array(value) and value.ndim == 1 and self._returns_numbers())
+        several = isinstance(value, (tuple, list)) or (is_array(value) and value.ndim == 1 and self._returns_numbers())
         if not several or len(value) != len(names):
-            came = f"{_a(value)} of length {len(value)}" if several else _a(value)
-            wish = f"expected {len(names)} values, as in `return {', '.join(names)}`; you returned {came}."
-            raise _Unfit("wrong_type", "the result has the wrong type", wish + _return_words(value))
-        return tuple(_as_numbers(name, part) for name, part in zip(names, value, strict=True))
+            came = f"{a(value)} of length {len(value)}" if several else a(value)
+            written = ", ".join(re.sub(r"\W+", "_", name) for name in names)
+            wish = f"expected {len(names)} values, as in `return {written}`; you returned {came}."
+            raise Unfit("wrong_type", "the result has the wrong type", wish + return_words(value))
+        return tuple(as_numbers(name, part) for name, part in zip(names, value, strict=True))
 
     def _returns_numbers(self):
-        return all(np.ndim(part) == 0 for part in self.reference(*deepcopy(self.probes[0])))
+        return all(np.ndim(part) == 0 for part in self._reference(*deepcopy(self._made[0][0])))
 
     def _wrong_shape(self, number, answer, reference):
         for name, got, expected in zip(self._names(), answer, reference, strict=True):
@@ -348,23 +621,24 @@ class Exercise:
                 return Verdict(
                     "wrong_shape",
                     "the result has the wrong shape",
-                    f"On probe {number}, {name} should be {_shape_words(expected.shape)}; "
-                    f"you returned {_shape_words(got.shape)}.",
+                    f"On probe {number}, {name} should be {shape_words(expected.shape)}; "
+                    f"you returned {shape_words(got.shape)}.",
                 )
         return None
 
-    def _same(self, answers, wanted):
+    def _same(self, answers, wanted, names=None):
         return all(
             got.shape == expected.shape and self._close(got, expected).all()
-            for _, _, got, expected in self._pairs(answers, wanted)
+            for _, _, got, expected in self._pairs(answers, wanted, names)
         )
 
     def _close(self, got, expected):
-        return np.isclose(got, expected, rtol=self.rtol, atol=self.atol, equal_nan=True)
+        with np.errstate(all="ignore"):
+            return np.isclose(got, expected, rtol=self.rtol, atol=self.atol, equal_nan=True)
 
-    def _pairs(self, answers, wanted):
+    def _pairs(self, answers, wanted, names=None):
         for number, (answer, reference) in enumerate(zip(answers, wanted, strict=True), start=1):
-            for name, got, expected in zip(self._names(), answer, reference, strict=True):
+            for name, got, expected in zip(names or self._names(), answer, reference, strict=True):
                 yield number, name, got, expected
 
     def _not_finite(self, answers, wanted):
@@ -374,13 +648,13 @@ class Exercise:
                 what = "NaN" if np.isnan(got[bad][0]) else "infinite"
                 return Verdict(
                     "not_finite",
-                    f"{name} is {what} on probe {number} of {len(self.probes)}",
+                    f"{name} is {what} on probe {number} of {len(self._inputs())}",
                     f"{self._probe_words(number)} Look for an overflow, a logarithm of zero, or a division by zero.",
                 )
         return None
 
     def _first_difference(self, answers, wanted):
-        pairs = list(self._pairs(answers, wanted))
+        pairs = self._pairs(answers, wanted)
         number, name, got, expected = next(pair for pair in pairs if not self._close(pair[2], pair[3]).all())
         wrong = ~self._close(got, expected)
         first = int(np.flatnonzero(wrong.ravel())[0])
@@ -389,280 +663,25 @@ class Exercise:
         if got.ndim:
             index = ", ".join(str(int(i)) for i in np.unravel_index(first, got.shape))
             place = f" in element [{index}] ({int(wrong.sum())} of {wrong.size} elements differ)"
-        pattern = _pattern([pair for pair in pairs if pair[1] == name])
         return Verdict(
             "wrong",
-            f"{name}: wrong on probe {number} of {len(self.probes)}",
-            f"{self._probe_words(number)} The answer is off by {error:.4g}{place}. {pattern}".rstrip(),
+            f"{name}: wrong on probe {number} of {len(self._inputs())}",
+            f"{self._probe_words(number)} The answer is off by {error:.4g}{place}.",
         )
 
     def _probe_words(self, number):
-        values = self.probes[number - 1]
-        shown = [f"{name} = {_brief(value)}" for name, value in zip(self.arguments, values, strict=True)]
+        values = self._inputs()[number - 1]
+        shown = [f"{name} = {brief(value)}" for name, value in zip(self.arguments, values, strict=True)]
         return f"Probe {number}: {', '.join(shown)}."
 
 
-class _Unfit(Exception):
-    """A result that is no number, array or tensor, or of the wrong structure."""
-
-    def __init__(self, kind, title, message):
-        super().__init__(message)
-        self.kind, self.title = kind, title
+def _flat(results):
+    return [part for parts in results for part in parts]
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What happened when a function was called on one probe."""
-
-    outcome: str  # returned (value: arrays), ellipsis, unfit (value: _Unfit), raised (value: exception), too_slow
-    value: object = None
-    words: str = ""
-    printed: str = ""
-    mutated: tuple[int, ...] = ()
-
-
-def _run(function, probe, convert, deadline):
-    """Call `function` on a copy of `probe`, and convert what it returns, in a thread with a time limit."""
-    arguments = deepcopy(probe)
-    done = []  # what the thread reports; still empty if it had to be given up
-
-    def work():
-        try:
-            value = function(*arguments)
-            done.append(("ellipsis", None, "") if value is Ellipsis else ("returned", convert(value), ""))
-        except _Unfit as unfit:
-            done.append(("unfit", unfit, ""))
-        except _TimeIsUp:
-            done.append(("too_slow", None, ""))
-        except BaseException as error:  # SystemExit and the like belong to the reader's function, not to the kernel
-            done.append(("raised", error, _exception_words(error)))
-        finally:
-            sys.settrace(None)
-
-    context = contextvars.copy_context()
-    printed = _Bounded()
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        _in_thread(lambda: context.run(work), deadline)
-    outcome, value, words = done[0] if done else ("too_slow", None, "")
-    mutated = ()
-    if outcome == "returned":
-        pairs = enumerate(zip(probe, arguments, strict=True))
-        mutated = tuple(position for position, (before, after) in pairs if not _identical(before, after))
-    return _Run(outcome, value, words, printed.text.rstrip(), mutated)
-
-
-def _in_thread(work, deadline):
-    """Run `work` in a thread until it ends; at the deadline, or when interrupted, make it end."""
-    ended = threading.Event()  # set by the work itself, so that no exception is raised in the thread's own clean-up
-
-    def run():
-        try:
-            work()
-        finally:
-            ended.set()
-
-    before = threading.stack_size(_STACK_BYTES)
-    try:
-        thread = threading.Thread(target=run, name=_THREAD, daemon=True)
-        thread.start()
-    finally:
-        threading.stack_size(before)
-    try:
-        while not ended.is_set() and time.monotonic() < deadline:
-            ended.wait(0.05)  # in short steps: on Windows a longer wait could not be interrupted
-    finally:  # also when the reader presses 'interrupt' while the check waits
-        # A module whose import is cut off stays half-made, and broken for the rest of the session.
-        patience = time.monotonic() + _IMPORT_SECONDS
-        while not ended.is_set() and _is_importing(thread) and time.monotonic() < patience:
-            ended.wait(0.05)
-        give_up = time.monotonic() + 2.0
-        while not ended.is_set() and time.monotonic() < give_up:
-            ident = ctypes.c_ulong(thread.ident)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_TimeIsUp))
-            ended.wait(0.01)
-        if ended.is_set():
-            thread.join(0.5)
-
-
-def _is_importing(thread):
-    """Whether the thread is inside an import statement just now."""
-    frame = sys._current_frames().get(thread.ident)
-    while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            return True
-        frame = frame.f_back
-    return False
-
-
-class _Bounded(io.TextIOBase):
-    """Keep the first few hundred characters of what is printed, and drop the rest."""
-
-    def __init__(self):
-        super().__init__()
-        self.text = ""
-
-    def write(self, text):
-        """Take `text` as a file would."""
-        room = _PRINTED_CHARACTERS - len(self.text)
-        if room > 0:
-            self.text += text[:room] + (" …" if len(text) > room else "")
-        return len(text)
-
-
-@contextlib.contextmanager
-def _session_kept():
-    """Put back the recursion limit and the random states of Python, NumPy and torch, however the body ends."""
-    torch = sys.modules.get("torch")
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state() if torch else None
-    limit = sys.getrecursionlimit()
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(limit)
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        if torch:
-            torch.set_rng_state(states[2])
-
-
-def _code_of(function):
-    """Return the code object of a function or method written in Python, None for any other callable."""
-    return function.__code__ if type(function) in (types.FunctionType, types.MethodType) else None
-
-
-def _is_empty(function):
-    """Whether the body is nothing but a docstring and ``...`` or ``pass``."""
-    code = _code_of(function)
-    if code is None or code.co_flags & inspect.CO_GENERATOR:
-        return False
-    for step in dis.get_instructions(code):
-        if step.opname in {"LOAD_CONST", "RETURN_CONST"}:
-            if step.argval is not None and step.argval is not Ellipsis:
-                return False
-        elif step.opname not in {"RESUME", "NOP", "RETURN_VALUE"}:
-            return False
-    return True
-
-
-def _own_line(error, function):
-    """Quote the last line of the reader's own code that the exception passed through."""
-    code, own, step = _code_of(function), None, error.__traceback__
-    while step is not None and code:  # by hand: after a deep recursion, formatting the whole traceback takes seconds
-        if step.tb_frame.f_code is code:
-            own = step
-        step = step.tb_next
-    if own is None:
-        return ""
-    source = linecache.getline(code.co_filename, own.tb_lineno).strip()
-    return f"Line {own.tb_lineno - code.co_firstlineno + 1} of your function: {source}"
-
-
-def _exception_words(error):
-    """Return the exception as Python would print it, in at most a few lines."""
-    try:
-        words = str(error)
-    except Exception:
-        words = "(its message cannot be shown)"
-    words = words if len(words) <= 300 else words[:300] + " …"
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
-
-
-def _is_array(value):
-    torch = sys.modules.get("torch")
-    return isinstance(value, np.ndarray) or (torch is not None and isinstance(value, torch.Tensor))
-
-
-def _as_numbers(name, value):
-    """Return a float64 copy of `value`, or raise `_Unfit` in words."""
-    dtype = getattr(value, "dtype", None)
-    came = _a(value) + (f" of dtype {dtype}" if dtype is not None else "")
-    wish = f"{name} should be a real number, or an array or tensor of real numbers; you returned {came}."
-    unfit = _Unfit("wrong_type", "the result has the wrong type", wish + _return_words(value))
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Tensor):
-        if value.device.type != "cpu":
-            words = f"{name} should be on the cpu; your tensor is on {value.device}."
-            raise _Unfit("wrong_device", "the result is on the wrong device", words)
-        if value.layout != torch.strided or value.is_complex() or value.is_quantized:
-            raise unfit
-        _refuse_huge(name, value.numel(), tuple(value.shape))
-        return value.detach().to(torch.float64).numpy().copy()
-    if isinstance(value, range):  # converting a long one would hold up the whole kernel
-        raise unfit
-    if isinstance(value, (list, tuple)) and any(_is_array(part) for part in value):
-        value = [_as_numbers(name, part) for part in value]
-    try:
-        array = np.asarray(float(value) if isinstance(value, Real) else value)
-    except Exception:
-        raise unfit from None
-    if array.dtype.kind not in "fiub":
-        raise unfit
-    _refuse_huge(name, array.size, array.shape)
-    return array.astype(np.float64)
-
-
-def _refuse_huge(name, size, shape):
-    """Refuse what would fill the memory when it is converted; no exercise wants that much."""
-    if size > 10_000_000:
-        words = f"{name} is far too large: you returned {_shape_words(shape)}."
-        raise _Unfit("wrong_shape", "the result has the wrong shape", words)
-
-
-def _return_words(value):
-    if inspect.isgenerator(value):
-        return " Did you write `yield` where `return` was meant?"
-    return " Is `return` missing?" if value is None else ""
-
-
-def _a(value):
-    """Name the type of a value as one would in a sentence."""
-    if value is None:
-        return "None"
-    name = type(value).__name__
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
-
-
-def _shape_words(shape):
-    return f"an array of shape {shape}" if shape else "a single number"
-
-
-def _brief(value):
-    """Show a probe's argument in a few characters."""
-    if _is_array(value):
-        array = np.asarray(value)
-        if array.size > 6:
-            return f"an array of shape {array.shape}"
-        return np.array2string(array, precision=4, separator=", ").replace("\n", "")
-    return f"{value:.6g}" if isinstance(value, float) else repr(value)
-
-
-def _identical(before, after):
-    if not _is_array(before):
-        return before == after
-    # a tensor on which a gradient was switched on, even in place, holds the same numbers
-    before, after = (np.asarray(value.detach() if hasattr(value, "detach") else value) for value in (before, after))
-    return np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
-
-
-def _pattern(pairs):
-    """Say what all the errors have in common, if they have something in common."""
-    got = np.concatenate([g.ravel() for _, _, g, _ in pairs])
-    expected = np.concatenate([e.ravel() for _, _, _, e in pairs])
-    if got.size < 3 or not (np.isfinite(got).all() and np.isfinite(expected).all()):
-        return ""
-    if np.allclose(got, -expected) and np.any(expected):
-        return "Everywhere the size is right and the sign is opposite."
-    nonzero = np.abs(expected) > 1e-12
-    if nonzero.sum() >= 3:
-        ratios = got[nonzero] / expected[nonzero]
-        if np.allclose(ratios, 1, rtol=1e-3):
-            return "That is nearly right: a rounded constant, a loss of digits, or a search that stopped early?"
-        if ratios[0] != 0 and np.allclose(ratios, ratios[0], rtol=1e-4) and np.allclose(got[~nonzero], 0):
-            return f"Everywhere your answer is {ratios[0]:.4g} times the right one: a constant factor is off."
-    if np.allclose(got - expected, got[0] - expected[0], rtol=1e-4):
-        return "Everywhere it is off by the same amount: a constant is missing or too much."
-    return ""
-
+for _thing in (Exercise, Misconception, Verdict):
+    running.watch(_thing.__name__, _thing)
+for _module in (sys.modules[__name__], diagnosis, running, verdicts):
+    running.watch(_module.__name__, _module)
 
 __all__ = ["Exercise", "Misconception", "Verdict"]

@@ -29,12 +29,12 @@ def exercise(request):
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_reference_passes(name):
-    assert EXERCISES[name].examine(EXERCISES[name].reference).correct
+    assert EXERCISES[name].examine(EXERCISES[name]._reference).correct
 
 
 @pytest.mark.parametrize(("name", "spelling"), SPELLINGS)
 def test_every_other_correct_spelling_passes(name, spelling):
-    verdict = EXERCISES[name].examine(EXERCISES[name].spellings[spelling])
+    verdict = EXERCISES[name].examine(EXERCISES[name]._spellings[spelling])
     assert verdict.correct, str(verdict)
 
 

@@ -78,6 +78,22 @@ def _loops_printing(*arguments):
         print("still here")
 
 
+def _appends(*arguments):
+    history = []
+    while True:
+        history.append(1.5 * len(history))
+
+
+def _fills_a_dict(*arguments):
+    history = {}
+    while True:
+        history[len(history)] = [1.0]
+
+
+def _grows_a_comprehension(*arguments):
+    return [[float(i)] for i in iter(int, 1)]
+
+
 def _sleeps(*arguments):
     time.sleep(20)
 
@@ -189,6 +205,9 @@ SLOW = {  # each of these costs the whole time limit
     "loops and catches each step": _loops_and_catches_each_step,
     "catches around a call": _catches_around_a_call,
     "loops printing": _loops_printing,
+    "appends": _appends,
+    "fills a dict": _fills_a_dict,
+    "grows a comprehension": _grows_a_comprehension,
     "sleeps": _sleeps,
     "loops when converted": lambda *arguments: _LoopsWhenConverted(),
 }

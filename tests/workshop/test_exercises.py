@@ -167,7 +167,7 @@ def test_what_the_function_prints_is_shown_in_short(exercise):
 
 
 def test_hints_come_one_by_one_and_begin_again_after_success(exercise, capsys):
-    wrong = lambda data: (0.0, 0.0)  # noqa: E731
+    wrong = lambda data: (0.0, 0.0)  # noqa: E731 - so wrong that no relation leads to the cause
     shown = [exercise.examine(wrong).hint for _ in range(4)]
     assert shown[0] == "Hint 1 of 2 is ready: run lesson.mean_and_variance.hint() in a cell of its own."
     assert shown[1:3] == ["Hint 1 of 2: Start with the mean.", "Hint 2 of 2: Then average the squares."]
@@ -260,7 +260,7 @@ def test_an_array_is_no_pair_where_the_results_are_arrays(total):
 
 
 def test_a_rounded_constant_is_called_nearly_right(total):
-    assert "nearly right" in total.examine(lambda data, scale: 1.0004 * scale * data.sum()).detail
+    assert "Nearly right" in total.examine(lambda data, scale: 1.0004 * scale * data.sum()).detail
 
 
 def test_a_raised_recursion_limit_is_put_back_and_deep_recursion_ends_in_time(total):
@@ -300,7 +300,7 @@ def test_probes_cannot_be_damaged(exercise):
 
     before = [probe[0].copy() for probe in exercise.probes]
     verdict = exercise.examine(destroys)
-    assert verdict.correct
+    assert verdict.kind == "changes_argument"
     assert "changes `data` in place" in verdict.detail
     for probe, copy in zip(exercise.probes, before, strict=True):
         np.testing.assert_array_equal(probe[0], copy)
@@ -343,19 +343,168 @@ def test_a_keyboard_interrupt_while_waiting_passes_through(exercise):
     assert time.monotonic() - start < 4
 
 
-def test_a_gradient_switched_on_in_place_changes_no_number():
+def test_one_argument_is_singular(exercise):
+    assert "with 1 argument by position" in exercise.examine(lambda data, extra: 0).detail
+
+
+# --- inputs -----------------------------------------------------------------------------------------------------------
+
+
+def _doubling(**more):
+    settings = {
+        "probes": [(torch.tensor([1.0, 2.0]),), (torch.tensor([-3.0, 0.5]),)],
+        "misconceptions": [],
+        "hints": [],
+        "law": lambda rng: (torch.tensor(rng.normal(size=rng.integers(1, 5))),),
+    }
+    return Exercise(name="double", arguments=("x",), returns="doubled", reference=lambda x: 2 * x, **settings | more)
+
+
+def test_the_draws_of_a_check_are_always_the_same_and_fresh_ones_are_others():
+    one, other = _doubling(), _doubling()
+    drawn = one._inputs()[2:]
+    assert len(drawn) == one.draws == 12
+    for (first,), (second,) in zip(drawn, other._inputs()[2:], strict=True):
+        assert torch.equal(first, second)
+    fresh = one.fresh(1, 12)
+    assert not any(torch.equal(first, second) for (first,), (second,) in zip(drawn, fresh, strict=True))
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(fresh, one.fresh(1, 12), strict=True))
+
+
+def test_the_law_is_drawn_once_and_the_reference_asked_once_per_input():
+    calls = []
+
+    def law(rng):
+        calls.append("law")
+        return (rng.normal(size=2),)
+
+    def reference(x):
+        calls.append("reference")
+        return 2 * x
+
+    exercise = _doubling(law=law, probes=[(np.ones(2),)])
+    exercise = Exercise("double", ("x",), "doubled", reference, [(np.ones(2),)], [], [], law=law)
+    for _ in range(3):
+        assert exercise.examine(lambda x: x + x).correct
+    assert (calls.count("law"), calls.count("reference")) == (12, 13)
+
+
+def test_an_exercise_without_a_law_has_no_fresh_inputs():
+    with pytest.raises(ValueError, match=r"double declares no law; give it law="):
+        _doubling(law=None).fresh(1, 3)
+
+
+def test_an_answer_that_is_right_on_the_hand_made_inputs_alone_fails():
+    assert not _doubling().examine(lambda x: 2 * x[:2] if len(x) > 1 else x).correct
+
+
+def test_accepts_stops_at_the_first_failure_and_counts_nothing():
+    exercise = _doubling(hints=["Add x to itself."])
+    calls = []
+
+    def wrong(x):
+        calls.append(x)
+        return x
+
+    assert not exercise.accepts(wrong)
+    assert (len(calls), exercise._failures) == (1, 0)
+    assert exercise.accepts(lambda x: x + x)
+    assert exercise.accepts(lambda x: x + x, exercise.fresh(5, 20))
+    assert not exercise.accepts(lambda x: x + 1, exercise.fresh(5, 20))
+
+
+def test_an_exception_on_a_drawn_input_shows_the_input():
+    verdict = _doubling().examine(lambda x: 2 * x[:2] if len(x) > 1 else x[1])
+    assert verdict.kind == "raised"
+    assert "Probe" in verdict.detail and "x = [" in verdict.detail
+
+
+def test_what_fails_at_extremes_only_is_called_unstable():
     exercise = Exercise(
-        name="double",
-        arguments=("x",),
-        returns="doubled",
-        reference=lambda x: 2 * x,
-        probes=[(torch.tensor([1.0, 2.0]),), (torch.tensor([-3.0, 0.5]),)],
-        misconceptions=[],
-        hints=[],
+        "log_sum_exp",
+        ("x",),
+        "value",
+        lambda x: np.logaddexp.reduce(x),
+        [(np.array([0.0, 1.0]),)],
+        [],
+        [],
+        law=lambda rng: (rng.normal(size=rng.integers(1, 5)),),
+        extremes=[(np.array([1000.0, 1000.0]),)],
+        stable="take the maximum out",
     )
+    verdict = exercise.examine(lambda x: np.log(np.sum(np.exp(x))))
+    assert (verdict.kind, verdict.pattern) == ("not_finite", "extremes")
+    assert "Right except at extreme inputs, so numerically unstable" in verdict.detail
+    assert "The stable way: take the maximum out." in verdict.detail
 
-    def double(x):
-        x.requires_grad_()
-        return (2 * x).detach()
 
-    assert exercise.examine(double).correct
+# --- purity and gradients ---------------------------------------------------------------------------------------------
+
+
+def _in_place(x):
+    x *= 2
+    return x
+
+
+def _leaves_on(x):
+    x.requires_grad_()
+    return (2 * x).detach()
+
+
+@pytest.mark.parametrize(("answer", "words"), [(_in_place, "changes `x` in place"), (_leaves_on, "leaves it on")])
+def test_a_function_that_changes_its_arguments_is_refused_although_its_numbers_are_right(answer, words):
+    verdict = _doubling().examine(answer)
+    assert verdict.kind == "changes_argument"
+    assert words in verdict.detail
+
+
+def test_a_declared_change_is_allowed_and_a_wrong_answer_comes_before_the_change():
+    assert _doubling(in_place=("x",)).examine(_in_place).correct
+
+    def wrong(x):
+        x *= 3
+        return x
+
+    verdict = _doubling().examine(wrong)
+    assert verdict.pattern == "factor"
+    assert "Note: Your function changes `x` in place" in verdict.detail
+
+
+def _without_grad(x):
+    with torch.no_grad():
+        return 2 * x
+
+
+CUTS = {
+    "detached": lambda x: (2 * x).detach(),
+    "no_grad": _without_grad,
+    "numpy": lambda x: 2 * x.numpy(),
+    "numpy of a detached": lambda x: 2 * x.detach().numpy(),
+    "numbers": lambda x: [2 * value.item() for value in x],
+    "a new tensor": lambda x: torch.tensor([2 * float(value) for value in x]),
+}
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_missing_gradient_is_told(cut):
+    assert _doubling().examine(CUTS[cut]).correct
+    verdict = _doubling(gradients=("x",)).examine(CUTS[cut])
+    assert (verdict.kind, verdict.title) == ("gradient", "the gradient is missing"), str(verdict)
+    assert "no gradient reaches `x`" in verdict.detail
+
+
+def test_right_gradients_pass_and_wrong_ones_are_told():
+    exercise = _doubling(gradients=("x",))
+    for answer in (lambda x: x + x, lambda x: torch.stack([2 * v for v in x]), lambda x: [2 * v for v in x]):
+        assert exercise.examine(answer).correct
+    verdict = exercise.examine(lambda x: x + x.detach())
+    assert (verdict.kind, verdict.title) == ("gradient", "the gradient is wrong")
+    assert "with respect to `x`" in verdict.detail
+
+
+def test_of_several_gradients_the_missing_one_is_named():
+    exercise = Exercise(
+        "product", ("x", "y"), "z", lambda x, y: x * y, [(torch.ones(2), torch.ones(2))], [], [],
+        law=lambda rng: (torch.tensor(rng.normal(size=3)), torch.tensor(rng.normal(size=3))), gradients=("x", "y"),
+    )  # fmt: skip
+    assert "no gradient reaches `y`" in exercise.examine(lambda x, y: x * y.detach()).detail

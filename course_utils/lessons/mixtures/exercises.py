@@ -43,6 +43,20 @@ def _with_labels(choose):
     return sample
 
 
+def _parameters(rng):
+    """One mixture of one to four components: weights, means, scales; some means are equal, some scales are narrow."""
+    size = rng.integers(1, 5)
+    means = rng.normal(0, 4, size)
+    if rng.random() < 0.2:
+        means[:] = means[0]
+    return rng.dirichlet(np.full(size, 2.0)), means, np.exp(rng.normal(-0.3, 0.8, size))
+
+
+def _sampling_law(rng):
+    count = rng.integers(1, 7)
+    return rng.random(count), rng.standard_normal(count), *_parameters(rng)
+
+
 _RNG = np.random.default_rng(21)
 _SAMPLING_PROBES = [
     (
@@ -69,6 +83,7 @@ ancestral_sample = Exercise(
     reference=_ancestral,
     spellings={"loop": _ancestral_loop, "torch": _ancestral_torch},
     probes=_SAMPLING_PROBES,
+    law=_sampling_law,
     misconceptions=[
         Misconception(
             "one label for all",
@@ -143,6 +158,17 @@ def _mixture_torch(weights, means, scales):
     return torch.distributions.MixtureSameFamily(torch.distributions.Categorical(torch.as_tensor(weights)), components)
 
 
+def _mixture_law(rng):
+    weights, means, scales = _parameters(rng)
+    # within some widths of a component, where nothing underflows
+    count = rng.integers(1, 6)
+    near = rng.integers(len(means), size=count)
+    data = means[near] + scales[near] * rng.normal(0, 2, count)
+    if count > 1 and rng.random() < 0.3:
+        data[1] = data[0]
+    return data, weights, means, scales
+
+
 _MIXTURE_PROBES = [
     (np.array([0.0, 1.0, 4.0]), np.array([0.3, 0.7]), np.array([0.0, 5.0]), np.array([1.0, 2.0])),
     (
@@ -151,8 +177,17 @@ _MIXTURE_PROBES = [
         np.array([54.6, 80.1]),
         np.array([5.9, 5.9]),
     ),
-    (np.array([-150.0, 0.5, 141.0]), np.array([0.2, 0.5, 0.3]), np.array([0.0, 1.0, 2.0]), np.array([1.0, 0.5, 1.0])),
     (np.array([0.7]), np.array([0.9, 0.1]), np.array([0.0, 0.7]), np.array([1.0, 1e-3])),
+]
+
+# Every density underflows: beside ordinary points, at a tie, where the wider component wins, 10 000 widths away, and
+# for a component that can be left out beside one that cannot.
+_FAR_OUT = [
+    (np.array([-150.0, 0.5, 141.0]), np.array([0.2, 0.5, 0.3]), np.array([0.0, 1.0, 2.0]), np.array([1.0, 0.5, 1.0])),
+    (np.array([-300.0, 300.0]), np.array([0.25, 0.75]), np.array([-1.0, -1.0]), np.array([1.5, 1.5])),
+    (np.array([60.0, -61.0]), np.array([0.6, 0.4]), np.array([0.5, -0.5]), np.array([1.0, 1.4])),
+    (np.array([1e4, 0.0, -1e4]), np.array([1.0]), np.array([-2.0]), np.array([1.0])),
+    (np.array([-80.0, 80.0, 0.0]), np.array([0.5, 0.5]), np.array([-80.0, 80.0]), np.array([1.0, 1.0])),
 ]
 
 mixture_log_prob = Exercise(
@@ -166,6 +201,9 @@ mixture_log_prob = Exercise(
         "logaddexp": lambda data, *parameters: np.logaddexp.reduce(_log_joint(data, *parameters), axis=1),
     },
     probes=_MIXTURE_PROBES,
+    law=_mixture_law,
+    extremes=_FAR_OUT,
+    stable="log-densities (logpdf, or the formula), never densities, and log-sum-exp over the components of each point",
     misconceptions=[
         Misconception(
             "sum of the logs",
@@ -197,7 +235,8 @@ mixture_log_prob = Exercise(
             "underflow",
             lambda data, weights, means, scales: np.log(stats.norm.pdf(data[:, None], means, scales) @ weights),
             "Right on paper. But far from all components the densities are too small for the machine and become 0, "
-            "and log 0 = −∞. Stay in logarithms and use log-sum-exp.",
+            "and log 0 = −∞, whatever is done afterwards. Begin with log-densities, add log weights, and let "
+            "log-sum-exp put them together.",
         ),
         Misconception(
             "weights not logged",
@@ -263,6 +302,9 @@ responsibilities = Exercise(
         "softmax": lambda data, *parameters: special.softmax(_log_joint(data, *parameters), axis=1),
     },
     probes=_MIXTURE_PROBES,
+    law=_mixture_law,
+    extremes=_FAR_OUT,
+    stable="log-densities (logpdf, or the formula), never densities, and log-sum-exp over the components of each point",
     misconceptions=[
         Misconception(
             "not normalised",
@@ -303,7 +345,7 @@ responsibilities = Exercise(
                 / (weights * stats.norm.pdf(data[:, None], means, scales)).sum(axis=1, keepdims=True)
             ),
             "Right on paper, but far from all components every density becomes 0, and 0/0 is not a number. "
-            "Subtract the log-density of the mixture in the logarithm, and exponentiate last.",
+            "Begin with log-densities, subtract the log-density of the mixture, and exponentiate last.",
         ),
         Misconception(
             "transposed",
@@ -324,6 +366,28 @@ def _anomalies(training_log_prob, new_log_prob, share):
     return new_log_prob < np.quantile(training_log_prob, share)
 
 
+def _anomalies_law(rng):
+    """Log-densities and a share; the new ones are such that the usual definitions of a quantile decide alike.
+
+    These are: between two points, the lower, the higher, the nearest, the sorted list's entry at share · N.
+    Half of the time the share falls on a training point, which all of them then take, and a new one equals it.
+    Else no new one lies between the training points next to the quantile.
+    """
+    if rng.random() < 0.5:
+        training = rng.normal(-3, 2, 4 * rng.integers(1, 8) + 1)
+        share = float(rng.choice([0.25, 0.5, 0.75]))
+        level = np.sort(training)[round(share * (len(training) - 1))]
+        new = np.concatenate([[level, level - 1e-6, level + 1e-6], rng.normal(-3, 3, rng.integers(1, 4))])
+        return training, rng.permutation(new), share
+    training = rng.normal(-3, 2, rng.integers(20, 300))
+    share = float(rng.uniform(0.02, 0.98))
+    ordered, rank = np.sort(training), share * (len(training) - 1)
+    low, high = max(int(rank) - 1, 0), min(int(rank) + 2, len(training) - 1)
+    new = np.concatenate([rng.normal(-3, 3, rng.integers(1, 6)), [ordered[low] - 1e-6, ordered[high] + 1e-6]])
+    new = new[(new < ordered[low]) | (new > ordered[high])]
+    return training, rng.permutation(new), share
+
+
 _LOG_PROBS = stats.norm.logpdf(np.random.default_rng(5).standard_normal(400))
 
 anomalies = Exercise(
@@ -337,10 +401,12 @@ anomalies = Exercise(
         "percentile": lambda training, new, share: np.less(new, np.percentile(training, 100 * share)),
     },
     probes=[
-        (np.arange(101.0), np.array([3.0, 50.0, 99.0, 7.5]), 0.05),
+        (np.arange(101.0), np.array([3.0, 50.0, 99.0, 7.5, 5.0]), 0.05),
         (_LOG_PROBS, np.array([-0.95, -6.0, -1.5, -3.2, -20.0]), 0.02),
         (_LOG_PROBS - 100, np.array([-100.95, -106.0, -101.5, -50.0]), 0.1),
+        (np.array([-3.0]), np.array([-4.0]), 0.5),
     ],
+    law=_anomalies_law,
     misconceptions=[
         Misconception(
             "wrong tail",
@@ -357,6 +423,11 @@ anomalies = Exercise(
             "the normal ones",
             lambda training, new, share: new >= np.quantile(training, share),
             "The threshold is right, the inequality is turned round: you flag the points that are fine.",
+        ),
+        Misconception(
+            "or equal",
+            lambda training, new, share: new <= np.quantile(training, share),
+            "Nearly: a point that lies exactly at the level is not below it. Compare with `<`.",
         ),
         Misconception(
             "threshold from the new data",

@@ -11,6 +11,8 @@ from course_utils.workshop.exercises import Exercise, Misconception
 
 
 def _kl_loop(mean, log_var):
+    if mean.ndim == 1:
+        return _kl_loop(mean[None], log_var[None])[0]
     rows = []
     for one_mean, one_log_var in zip(mean, log_var, strict=True):
         pairs = zip(one_mean, one_log_var, strict=True)
@@ -27,6 +29,19 @@ def _tensor(*values):
     return torch.tensor(values, dtype=torch.float64)
 
 
+def _latent_shape(rng, most):
+    """A shape of one to `most` axes; of any two sizes none is larger by rule."""
+    return tuple(rng.integers(1, 5, rng.integers(1, most + 1)))
+
+
+def _latent_law(rng, most=2):
+    shape = _latent_shape(rng, most)
+    mean, log_var = rng.normal(0, 1.5, shape), rng.normal(-0.5, 1.5, shape)
+    mean[rng.random(shape) < 0.1] = 0.0
+    log_var[rng.random(shape) < 0.1] = 0.0
+    return torch.tensor(mean), torch.tensor(log_var)
+
+
 _LATENT_PROBES = [
     (_tensor([0.5]), _tensor([-1.0])),
     (_tensor([1.0, -2.0], [0.3, 0.0], [0.0, 0.4]), _tensor([0.5, -0.7], [-2.0, 0.2], [0.0, 1.1])),
@@ -39,7 +54,10 @@ kl_term = Exercise(
     returns="kl",
     reference=lambda mean, log_var: 0.5 * (log_var.exp() + mean**2 - 1 - log_var).sum(-1),
     spellings={"loop": _kl_loop, "torch.distributions": _kl_by_torch},
-    probes=_LATENT_PROBES,
+    probes=[*_LATENT_PROBES, (_tensor(0.4, -1.0, 2.0), _tensor(-0.5, 0.7, -1.1))],
+    law=_latent_law,
+    extremes=[(_tensor([0.0, 300.0]), _tensor([-80.0, -0.5])), (_tensor([-2.0, 0.5]), _tensor([40.0, -300.0]))],
+    stable="the logarithm of the variance is there already, as log_var; only one exponential is needed",
     misconceptions=[
         Misconception(
             "half missing",
@@ -92,6 +110,18 @@ kl_term = Exercise(
             "exp(log_var) is σ² already.",
         ),
         Misconception(
+            "log-variance read as a variance",
+            lambda mean, log_var: 0.5 * (log_var + mean**2 - 1 - log_var.log()).sum(-1),
+            "You took log_var for the variance itself, and the logarithm of a negative one is not a number. log_var is "
+            "log σ² already, and σ² is exp(log_var).",
+        ),
+        Misconception(
+            "log-variance read as a scale",
+            lambda mean, log_var: (0.5 * (log_var**2 + mean**2 - 1) - log_var.log()).sum(-1),
+            "You took log_var for the standard deviation σ. It is log σ²: the variance is exp(log_var), and its "
+            "logarithm is log_var itself.",
+        ),
+        Misconception(
             "negative",
             lambda mean, log_var: -0.5 * (log_var.exp() + mean**2 - 1 - log_var).sum(-1),
             "Right but for its sign: this is −KL, the term as it stands in the ELBO. A divergence is never negative.",
@@ -108,11 +138,14 @@ kl_term = Exercise(
 _NOISE = [_tensor([0.7]), _tensor([-0.3, 1.0], [0.8, 0.2], [1.4, -0.5]), _tensor([0.6, -1.0, 2.0], [-0.2, 0.3, 0.9])]
 
 
+def _sample_law(rng):
+    mean, log_var = _latent_law(rng, most=3)
+    return mean, log_var, torch.tensor(rng.standard_normal(tuple(mean.shape)))
+
+
 def _latent_loop(mean, log_var, noise):
-    rows = zip(mean.tolist(), log_var.tolist(), noise.tolist(), strict=True)
-    if mean.ndim == 1:
-        return torch.tensor([m + math.exp(v / 2) * e for m, v, e in rows])
-    return torch.tensor([[m + math.exp(v / 2) * e for m, v, e in zip(*row, strict=True)] for row in rows])
+    entries = zip(mean.ravel(), log_var.ravel(), noise.ravel(), strict=True)
+    return torch.stack([m + torch.exp(v / 2) * e for m, v, e in entries]).reshape(mean.shape)
 
 
 latent_sample = Exercise(
@@ -122,10 +155,12 @@ latent_sample = Exercise(
     reference=lambda mean, log_var, noise: mean + torch.exp(0.5 * log_var) * noise,
     spellings={
         "square root": lambda mean, log_var, noise: mean + noise * torch.sqrt(torch.exp(log_var)),
-        "numpy": lambda mean, log_var, noise: np.asarray(mean) + np.exp(np.asarray(log_var) / 2) * np.asarray(noise),
+        "torch.addcmul": lambda mean, log_var, noise: torch.addcmul(mean, torch.exp(log_var / 2), noise),
         "loop": _latent_loop,
     },
     probes=[(*probe, noise) for probe, noise in zip(_LATENT_PROBES, _NOISE, strict=True)],
+    law=_sample_law,
+    gradients=("mean", "log_var"),
     misconceptions=[
         Misconception(
             "variance for scale",
@@ -178,6 +213,13 @@ def _bernoulli_loop(x, logits):
     return rows
 
 
+def _pixels_law(rng):
+    shape = tuple(rng.integers(1, 5, 2))
+    logits = rng.normal(0, 2.5, shape)
+    logits[rng.random(shape) < 0.1] = 0.0
+    return torch.tensor(rng.integers(0, 2, shape).astype(float)), torch.tensor(logits)
+
+
 bernoulli_term = Exercise(
     name="bernoulli_term",
     arguments=("x", "logits"),
@@ -191,8 +233,14 @@ bernoulli_term = Exercise(
     probes=[
         (_tensor([1.0, 0.0]), _tensor([0.8, -0.5])),
         (_tensor([1.0, 0.0, 1.0], [0.0, 0.0, 1.0]), _tensor([2.0, -1.0, 0.3], [0.5, 1.2, -0.7])),
-        (_tensor([1.0, 0.0, 1.0, 1.0]), _tensor([40.0, -45.0, 1.0, -38.0])),
+        (_tensor([0.0], [1.0], [1.0]), _tensor([-1.3], [0.4], [-2.0])),
     ],
+    law=_pixels_law,
+    extremes=[
+        (_tensor([1.0, 0.0, 1.0, 1.0]), _tensor([40.0, -45.0, 1.0, -38.0])),
+        (_tensor([0.0, 1.0], [1.0, 0.0], [0.0, 0.0]), _tensor([45.0, -45.0], [45.0, -45.0], [0.5, 45.0])),
+    ],
+    stable="x · logit − softplus(logit), or torch's function that takes logits; no probability is computed",
     misconceptions=[
         Misconception(
             "mean over the pixels",
@@ -210,6 +258,22 @@ bernoulli_term = Exercise(
             "sum over the batch too",
             lambda x, logits: -F.binary_cross_entropy_with_logits(logits, x, reduction="sum"),
             "This is one number for the whole batch. Return one per row: sum over the last axis only.",
+        ),
+        Misconception(
+            "mean over everything",
+            lambda x, logits: -F.binary_cross_entropy_with_logits(logits, x),
+            "This is one number, the mean over all pixels of all rows: torch's default. Ask for `reduction='none'` and "
+            "sum over the last axis, so that each row keeps its own number.",
+        ),
+        Misconception(
+            "mean over the batch",
+            lambda x, logits: -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1).mean(),
+            "You averaged over the rows. Return one number per row; the average comes later, in the loss.",
+        ),
+        Misconception(
+            "arguments exchanged",
+            lambda x, logits: -F.binary_cross_entropy_with_logits(x, logits, reduction="none").sum(-1),
+            "The two arguments of torch's function have changed places: the logits come first, then what was seen.",
         ),
         Misconception(
             "only the ink",
@@ -286,6 +350,19 @@ def _on_paper(weight, x, rate):
 # The first optimiser of a session loads a good part of torch, which takes seconds: not in the time of a check.
 torch.optim.SGD([torch.zeros(1)], lr=1.0)
 
+
+def _steps_law(rng):
+    weight = 0.0 if rng.random() < 0.1 else rng.normal(0, 1.5)
+    x = rng.normal(0, 2, rng.integers(1, 6))
+    return torch.tensor(weight, dtype=torch.float64), torch.tensor(x), float(rng.uniform(0.02, 0.5))
+
+
+def _one_gradient(weight, x, rate):
+    w = weight.detach().clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(tiny_elbo(w, x), w)
+    return w.detach() + _STEPS * rate * gradient
+
+
 training_steps = Exercise(
     name="training_steps",
     arguments=("weight", "x", "rate"),
@@ -297,6 +374,7 @@ training_steps = Exercise(
         (torch.tensor(1.5, dtype=torch.float64), _tensor(0.3, -0.4), 0.3),
         (torch.tensor(-0.8, dtype=torch.float64), _tensor(2.5, 1.0, -2.0, 0.5, 4.0), 0.05),
     ],
+    law=_steps_law,
     misconceptions=[
         Misconception(
             "no zero_grad",
@@ -309,6 +387,12 @@ training_steps = Exercise(
             lambda weight, x, rate: _training_steps(weight, x, rate, sign=1.0),
             "The weight moves the wrong way. An optimiser minimises what you call backward on: give it the negative "
             "ELBO.",
+        ),
+        Misconception(
+            "one gradient three times",
+            _one_gradient,
+            "You took the gradient once and went three times as far. Each step needs the gradient at the place that "
+            "the step before has reached.",
         ),
         Misconception(
             "one step only",
@@ -351,6 +435,14 @@ def _importance_loop(log_joint, log_q):
     return results
 
 
+def _weights_law(rng):
+    shape = tuple(rng.integers(1, 6, 2))
+    log_joint, log_q = rng.normal(-4, 2, shape), rng.normal(-1.5, 1, shape)
+    if rng.random() < 0.2:
+        log_joint[:], log_q[:] = log_joint[:1], log_q[:1]  # ties
+    return torch.tensor(log_joint), torch.tensor(log_q)
+
+
 importance_estimate = Exercise(
     name="importance_estimate",
     arguments=("log_joint", "log_q"),
@@ -366,9 +458,15 @@ importance_estimate = Exercise(
     probes=[
         (_tensor([-1.0], [-2.0]), _tensor([-0.5], [-0.2])),
         (_tensor([-3.0, -4.0], [-2.5, -6.0], [-5.0, -4.4]), _tensor([-1.0, -0.3], [-2.0, -1.5], [-0.1, -0.8])),
-        (_tensor([-900.0, -1200.0], [-903.0, -1210.0]), _tensor([-1.0, 2.0], [0.5, 1.0])),
         (_tensor([-10.0, -20.0, -30.0]), _tensor([-1.0, -2.0, 0.5])),
     ],
+    law=_weights_law,
+    extremes=[
+        (_tensor([-900.0, -1200.0], [-903.0, -1210.0]), _tensor([-1.0, 2.0], [0.5, 1.0])),
+        (_tensor([-50.0, -1200.0], [-52.0, -1200.0], [-51.0, -1201.0]), _tensor([-1.0, 2.0], [0.5, 1.0], [0.0, 0.0])),
+        (_tensor([-1200.0, -3.0], [-4.0, -1200.0]), _tensor([-1.0, 2.0], [0.5, 1.0])),
+    ],
+    stable="logsumexp over the draws, or take out the largest log-weight of each data point",
     misconceptions=[
         Misconception(
             "mean of the logarithms",
@@ -395,6 +493,32 @@ importance_estimate = Exercise(
             "over the wrong axis",
             lambda log_joint, log_q: torch.logsumexp(log_joint - log_q, -1) - math.log(log_q.shape[-1]),
             "You averaged over the data points. The draws lie along the first axis: one estimate per column.",
+        ),
+        Misconception(
+            "no log-sum-exp",
+            lambda log_joint, log_q: torch.exp(log_joint - log_q).mean(0).log(),
+            "Right on paper. But exp(−900) is zero for a computer, and log 0 = −∞: no weight may be computed on its "
+            "own. Let logsumexp do both.",
+        ),
+        Misconception(
+            "one maximum for all",
+            lambda log_joint, log_q: (
+                (log_joint - log_q).max() + torch.exp(log_joint - log_q - (log_joint - log_q).max()).mean(0).log()
+            ),
+            "You took out the largest of all log-weights. A data point whose own weights are far smaller still "
+            "underflows: take out the largest of each column.",
+        ),
+        Misconception(
+            "sum over the data inside",
+            lambda log_joint, log_q: torch.logsumexp((log_joint - log_q).sum(-1), 0) - math.log(len(log_q)),
+            "You summed over the data points before averaging over the draws, as if one draw served them all at once. "
+            "Each data point has its own estimate: one per column.",
+        ),
+        Misconception(
+            "weighted logarithms",
+            lambda log_joint, log_q: (torch.softmax(log_joint - log_q, 0) * (log_joint - log_q)).sum(0),
+            "You averaged the log-weights with the normalised weights. The estimate is the logarithm of the plain "
+            "average of the weights themselves.",
         ),
         Misconception(
             "the best draw",

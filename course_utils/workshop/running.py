@@ -1,0 +1,417 @@
+"""Call a reader's function: in a thread with a time limit, on copies, with the session kept as it was.
+
+**The time limit.** The function runs in a thread of its own, while the kernel waits. When its time is over, an
+exception is raised inside that thread (`PyThreadState_SetAsyncExc`, part of every CPython on Linux, macOS and
+Windows), again and again until the function ends, so that neither a loop nor a bare ``except:`` inside it goes on for
+ever. (An endless loop within two nested bare excepts can outlive this; like the call below it is then given up.) What
+this cannot stop is one single call into compiled code. If that call lets other threads run (a huge matrix product,
+``time.sleep``), the verdict comes on time, and the thread ends when the call returns; if it does not (``sum`` over an
+endless range, the factorial of a huge number), nothing moves before it returns: restart the kernel. Nor can it hold
+back ``os._exit``, or a process that fills the memory. It protects learners from accidents; it is no sandbox against
+malice.
+
+**The session.** Random states, settings, the working directory and the like are put back after every check. Functions
+of Python, NumPy, torch and the checker that were replaced are put back too, and named.
+"""
+
+import builtins
+import contextlib
+import contextvars
+import ctypes
+import decimal
+import gc
+import io
+import locale
+import math
+import os
+import random
+import sys
+import threading
+import time
+import types
+import warnings
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+
+# Some systems give threads small stacks; deep recursion must end in a RecursionError, not in a dead kernel.
+_STACK_BYTES = 64 * 1024 * 1024
+_PRINTED_CHARACTERS = 600
+_IMPORT_SECONDS = 20.0  # how long an import that is under way at the deadline may go on
+
+
+class Unfit(Exception):
+    """A result that is no number, array or tensor, or of the wrong structure."""
+
+    def __init__(self, kind, title, message):
+        super().__init__(message)
+        self.kind, self.title = kind, title
+
+
+@dataclass(frozen=True)
+class Run:
+    """What happened when a function was called on one probe.
+
+    `changed` and `switched_on` are the positions of the arguments that were changed in place, and of those that ask for
+    a gradient since; `peeked` tells whether the function called the exercise's own answer.
+    """
+
+    outcome: str  # returned (value: as converted), ellipsis, unfit (value: Unfit), raised (value: exception), too_slow
+    value: object = None
+    words: str = ""
+    printed: str = ""
+    changed: tuple[int, ...] = ()
+    switched_on: tuple[int, ...] = ()
+    peeked: bool = False
+
+
+def run(function, probe, convert, deadline):
+    """Call `function` on a copy of `probe`, and convert what it returns, in a thread with a time limit."""
+    arguments = deepcopy(probe)
+
+    def work():
+        try:
+            value = function(*arguments)
+            return ("ellipsis", None, "") if value is Ellipsis else ("returned", convert(value), "")
+        except Unfit as unfit:
+            return "unfit", unfit, ""
+        except _TimeIsUp:
+            raise
+        except BaseException as error:  # SystemExit and the like belong to the reader's function, not to the kernel
+            return "raised", error, _exception_words(error)
+
+    context = contextvars.copy_context()
+    printed = _Bounded()
+    redirected = contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed)
+    with redirected[0], redirected[1], warnings.catch_warnings(), _unraisable_hushed():
+        warnings.simplefilter("ignore")
+        attempt = _Attempt(lambda: context.run(work))
+        attempt.until(deadline)
+    _pending.extend(_restore())  # at once: what follows, and the next call, must not meet it
+    outcome, value, words = attempt.report
+    changed = switched_on = ()
+    if outcome == "returned":
+        pairs = list(enumerate(zip(probe, arguments, strict=True)))
+        changed = tuple(position for position, (before, after) in pairs if not _identical(before, after))
+        switched_on = tuple(position for position, (before, after) in pairs if _asks(after) and not _asks(before))
+    return Run(outcome, value, words, printed.text.rstrip(), changed, switched_on, attempt.peeked)
+
+
+@contextlib.contextmanager
+def _unraisable_hushed():
+    """Say nothing of a `_TimeIsUp` that arrived where nothing can be raised, as in a finaliser: it is sent again."""
+    before = sys.unraisablehook
+    sys.unraisablehook = lambda found: None if found.exc_type is _TimeIsUp else before(found)
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def in_attempt():
+    """Return the attempt that runs in this very thread, or None outside a check."""
+    thread = threading.current_thread()
+    return thread if isinstance(thread, _Attempt) else None
+
+
+class _TimeIsUp(BaseException):
+    """Raised inside the reader's function when its time is over.
+
+    Where it is caught by a bare ``except:``, Python creates the instance in that very thread; from then on the next
+    line that the reader's code begins raises again, this time inside the handler, so that the loop around it ends.
+    """
+
+    def __init__(self):
+        super().__init__()
+        frame = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename != __file__:
+            frame.f_trace = _raise_again
+            frame = frame.f_back
+        sys.settrace(_raise_again)
+
+
+def _raise_again(frame, event, arg):
+    """Trace function: raise at the first line of the reader's code, never in this module."""
+    if event == "line" and frame.f_code.co_filename != __file__:
+        raise _TimeIsUp
+    return _raise_again
+
+
+class _Attempt(threading.Thread):
+    """The thread in which a reader's function runs; an exception is sent into it only while that function runs.
+
+    Freeing what a stopped function had piled up can take a second. Whatever is sent meanwhile would be raised in the
+    thread's own clean-up. So the first thing that happens when the function is left, before anything is freed, is that
+    `interruptible` goes out; one exception at most can then still be on its way, and `_leave` takes it back, or it is
+    caught.
+    """
+
+    def __init__(self, work):
+        super().__init__(name="exercise", daemon=True)
+        self.report = ("too_slow", None, "")
+        self.peeked = False
+        self._work = work
+        self._gate = threading.Lock()
+        self._cancelled = self._interruptible = False
+        self._over = threading.Event()
+
+    def run(self):
+        """Do the work, and see to it that no exception leaves the thread."""
+        try:
+            try:
+                with self._gate:
+                    self._interruptible = not self._cancelled
+                if self._interruptible:
+                    report = self._work()
+                    self._interruptible = False
+                    self.report = report
+            except BaseException:
+                self._interruptible = False
+            self._leave()
+        except BaseException:  # the one that was on its way
+            self._leave()
+        finally:
+            self._over.set()
+
+    def _leave(self):
+        self._interruptible = False
+        sys.settrace(None)
+        with self._gate:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.get_ident()), None)
+
+    def until(self, deadline):
+        """Start, wait until the work is over; at the deadline, or when interrupted, make it end."""
+        before = threading.stack_size(_STACK_BYTES)
+        try:
+            try:
+                self.start()
+            finally:
+                threading.stack_size(before)
+            while not self._over.is_set() and time.monotonic() < deadline:
+                self._over.wait(0.05)  # in short steps: on Windows a longer wait could not be interrupted
+        finally:  # also when the reader presses 'interrupt', be it while the thread starts or while the check waits
+            self._end()
+
+    def _end(self):
+        # A module whose import is cut off stays half-made, and broken for the rest of the session.
+        patience = time.monotonic() + _IMPORT_SECONDS
+        while not self._over.is_set() and self._is_importing() and time.monotonic() < patience:
+            self._over.wait(0.05)
+        with self._gate:
+            self._cancelled = True  # a thread that begins only now does no work
+        give_up = time.monotonic() + (0.2 if self.ident is None else 2.0)
+        while not self._over.is_set() and time.monotonic() < give_up:
+            with self._gate:
+                if self._interruptible:
+                    ident = ctypes.c_ulong(self.ident)
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_TimeIsUp))
+            self._over.wait(0.01)
+        if self._over.is_set():
+            self.join(0.5)
+
+    def _is_importing(self):
+        """Whether the thread is inside an import statement just now."""
+        frame = sys._current_frames().get(self.ident)
+        while frame is not None:
+            if frame.f_code.co_filename.startswith("<frozen importlib"):
+                return True
+            frame = frame.f_back
+        return False
+
+
+class _Bounded(io.TextIOBase):
+    """Keep the first few hundred characters of what is printed, and drop the rest."""
+
+    def __init__(self):
+        super().__init__()
+        self.text = ""
+
+    def write(self, text):
+        """Take `text` as a file would."""
+        room = _PRINTED_CHARACTERS - len(self.text)
+        if room > 0:
+            self.text += text[:room] + (" …" if len(text) > room else "")
+        return len(text)
+
+
+def _exception_words(error):
+    """Return the exception as Python would print it, in at most a few lines."""
+    try:
+        words = str(error)
+    except Exception:
+        words = "(its message cannot be shown)"
+    words = words if len(words) <= 300 else words[:300] + " …"
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def is_array(value):
+    """Whether `value` is a NumPy array or a tensor."""
+    torch = sys.modules.get("torch")
+    return isinstance(value, np.ndarray) or (torch is not None and isinstance(value, torch.Tensor))
+
+
+def _asks(value):
+    return bool(getattr(value, "requires_grad", False))
+
+
+def _identical(before, after):
+    if not is_array(before):
+        return before == after
+    # whether a gradient was switched on is another question; the numbers are compared here
+    before, after = (np.asarray(value.detach() if hasattr(value, "detach") else value) for value in (before, after))
+    return np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
+
+
+# --- the session ------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def session_kept():
+    """Yield a list, and put back the session's state however the body ends; the list then names what had changed.
+
+    Random states and the recursion limit are put back silently: a function may well draw random numbers.
+    """
+    torch = sys.modules.get("torch")
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state() if torch else None
+    limit = sys.getrecursionlimit()
+    settings = _settings()
+    before = [read() for _, read, _ in settings]
+    put_back = []
+    try:
+        yield put_back
+    finally:
+        sys.setrecursionlimit(limit)
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        if torch:
+            torch.set_rng_state(states[2])
+        for (name, read, write), value in zip(settings, before, strict=True):
+            if read() != value:
+                write(value)
+                put_back.append(name)
+
+
+def _settings():
+    """Return what a session can be set to, as (name, read, write), for the libraries that are loaded."""
+    settings = [
+        ("the working directory", _working_directory, os.chdir),
+        ("environment variables", lambda: dict(os.environ), _set_environment),
+        ("the module search path", lambda: list(sys.path), lambda value: sys.path.__setitem__(slice(None), value)),
+        ("the garbage collector", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
+        ("the locale", lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),
+        ("the precision of decimal numbers", _decimal, _set_decimal),
+        ("NumPy's treatment of errors", np.geterr, lambda value: np.seterr(**value)),
+        ("NumPy's print options", np.get_printoptions, lambda value: np.set_printoptions(**value)),
+    ]
+    torch = sys.modules.get("torch")
+    if torch:
+        settings += [
+            ("torch's default dtype", torch.get_default_dtype, torch.set_default_dtype),
+            ("torch's gradient mode", torch.is_grad_enabled, torch.set_grad_enabled),
+            ("torch's anomaly mode", torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+            (
+                "torch's deterministic mode",
+                torch.get_deterministic_debug_mode,
+                torch.set_deterministic_debug_mode,
+            ),
+            ("torch's number of threads", torch.get_num_threads, torch.set_num_threads),
+        ]
+    matplotlib, pyplot = sys.modules.get("matplotlib"), sys.modules.get("matplotlib.pyplot")
+    if pyplot:
+        figures = pyplot._pylab_helpers.Gcf.figs
+        settings += [
+            ("matplotlib's settings", lambda: dict(matplotlib.rcParams.copy()), _set_matplotlib),
+            ("the open figures", lambda: dict(figures), lambda value: (figures.clear(), figures.update(value))),
+        ]
+    return settings
+
+
+def _working_directory():
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed
+        return ""
+
+
+def _set_environment(values):
+    for name in set(os.environ) - set(values):
+        del os.environ[name]
+    os.environ.update(values)
+
+
+_DECIMAL = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
+
+
+def _decimal():
+    context = decimal.getcontext()
+    return {name: getattr(context, name) for name in _DECIMAL} | {"traps": dict(context.traps)}
+
+
+def _set_decimal(values):
+    context = decimal.getcontext()
+    for name in _DECIMAL:
+        setattr(context, name, values[name])
+    context.traps.update(values["traps"])
+
+
+def _set_matplotlib(values):
+    dict.update(sys.modules["matplotlib"].rcParams, values)
+
+
+# --- replaced functions -----------------------------------------------------------------------------------------------
+
+# Python, a shell or a kernel may replace these itself.
+_FREE = {"input", "print", "open", "help", "exit", "quit", "copyright", "credits", "license", "breakpoint"}
+_FREE |= {"__import__", "__build_class__", "display", "get_ipython", "_"}
+_pending = []  # names that were found replaced, and not told yet
+_originals = {}  # name of a module or class: (the thing, its functions as they were when first seen)
+
+
+def watch(name, thing, kinds=object):
+    """Remember the functions of a module or class, to notice later if one is replaced."""
+    functions = {
+        key: value
+        for key, value in vars(thing).items()
+        if key not in _FREE
+        and isinstance(value, kinds)
+        and (callable(value) or isinstance(value, (property, classmethod, staticmethod)))
+    }
+    _originals.setdefault(name, (thing, functions))
+
+
+def watch_libraries():
+    """Remember the functions of Python, NumPy and, once it is loaded, torch."""
+    watch("builtins", builtins)
+    watch("math", math)
+    watch("np", np)
+    watch("np.linalg", np.linalg)
+    torch = sys.modules.get("torch")
+    if torch and "torch" not in _originals and hasattr(torch, "Tensor"):
+        # the compiled functions; of the others torch replaces some itself, as `torch.Storage` with the default dtype
+        watch("torch", torch, types.BuiltinFunctionType)
+        watch("torch.Tensor", torch.Tensor)
+
+
+def restore_replaced():
+    """Put back every watched function that was replaced; return the names of all found since the last call."""
+    found = [*_pending, *_restore()]
+    _pending.clear()
+    return found
+
+
+def _restore():
+    found = []
+    for name, (thing, functions) in _originals.items():
+        now = vars(thing)
+        for key, value in functions.items():
+            if now.get(key) is not value:
+                setattr(thing, key, value)
+                found.append(f"{name}.{key}")
+    return found
+
+
+watch_libraries()
+
+__all__ = ["Run", "Unfit", "in_attempt", "is_array", "restore_replaced", "run", "session_kept", "watch"]
+__all__ += ["watch_libraries"]
