@@ -32,8 +32,8 @@ rule, tables that are not square, negative numbers, zeros, ties, every rank and 
     )
 
 The tests then hold that the reference is finite and agrees with its other spellings on `fresh` draws, that no two
-misconceptions agree, and that the mutants of all right answers (tests/spelling_mutants.py) are either rejected or right
-on 200 fresh draws. Constant factors, signs, transpositions and the like need no misconception: they are seen.
+misconceptions agree, and that the mutants of all right answers (tests/lessons/spelling_mutants.py) are either rejected
+or right on 200 fresh draws. Constant factors, signs, transpositions and the like need no misconception: they are seen.
 """
 
 import functools
