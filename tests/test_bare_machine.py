@@ -238,6 +238,18 @@ def test_a_system_that_is_kept_is_made_once(monkeypatch, tmp_path):
     assert (tmp_path / "kept").exists()
 
 
+def test_without_a_browser_means_without_that_of_an_earlier_run(monkeypatch, tmp_path, capsys):
+    kept = tmp_path / "kept"
+    (kept / "usr" / "bin").mkdir(parents=True)
+    for name in (bare_machine.MARKER, "usr/bin/npm"):
+        (kept / name).touch()
+    assert run_main(monkeypatch, tmp_path, ["--keep", str(kept)], proof(0)) == 0
+    capsys.readouterr()
+    assert run_main(monkeypatch, tmp_path, ["--keep", str(kept), "--without-browser"], proof(0)) == 1
+    assert "holds Chromium or npm from an earlier run" in capsys.readouterr().err
+    assert kept.exists()
+
+
 def test_half_a_system_is_not_kept(monkeypatch, tmp_path, capsys):
     def make(machine):
         machine.system.mkdir()

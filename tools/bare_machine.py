@@ -332,14 +332,18 @@ class Machine:
         """Return the lines of the report that say what the system is."""
         release = (self.system / "etc" / "os-release").read_text(encoding="utf-8")
         name = re.search(r'^PRETTY_NAME="(.*)"', release, re.MULTILINE)
-        asked = (
-            "python3 -c 'import platform; print(platform.python_version())'; dpkg-query -W -f '${Package}\\n' | wc -l"
-        )
+        asked = "python3 --version; dpkg-query --show | wc -l"
         python, count = self._run("facts", self._enter(USER, ["sh", "-c", asked]), self.variables).lines[-2:]
+        earlier = "; those for the browser are there from an earlier run" if self.has_browser else ""
         return [
-            f"System: {name[1] if name else 'unknown'}; {python}; {os.cpu_count()} cores; an ordinary user",
-            f"System packages asked for: {' '.join(PACKAGES)} ({count} with what they need)",
+            f"System: {name[1] if name else 'unknown'}, {python}, {os.cpu_count()} cores, an ordinary user",
+            f"System packages asked for: {' '.join(PACKAGES)} ({count} packages in all{earlier})",
         ]
+
+    @property
+    def has_browser(self) -> bool:
+        """Whether an earlier run left Chromium or npm in the system."""
+        return any((self.system / "usr" / "bin" / name).exists() for name in ("chromium", "npm"))
 
     def _enter(self, user: str, command: Sequence[str]) -> list[str]:
         """Return the command that runs `command` in the system, in namespaces that end with it."""
@@ -454,6 +458,10 @@ def _run_in_place(options: argparse.Namespace) -> int:
     machine = Machine(place, log, os.environ, binds)
     done = False
     try:
+        if options.without_browser and machine.has_browser:
+            raise BareMachineError(
+                f"{place} holds Chromium or npm from an earlier run: name another folder for --without-browser."
+            )
         if not made:
             machine.make()
         facts = prove(machine, options.test_command, browser=not options.without_browser)
@@ -462,7 +470,7 @@ def _run_in_place(options: argparse.Namespace) -> int:
         # A system that was made is kept where that was asked for; half of one is not.
         if options.keep is None or not (place / MARKER).is_file():
             remove(place)
-        elif not done:
+        elif not done and not made:
             print(f"The system is left in {place}.", file=sys.stderr)
     text = "\n\n".join(["\n".join(facts), *(outcome.text() for outcome in machine.outcomes)]) + "\n"
     report.write_text(text, encoding="utf-8")
