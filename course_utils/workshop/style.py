@@ -7,6 +7,7 @@ course package stays cheap.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import functools
 import html
 import io
@@ -129,8 +130,11 @@ def _know_fonts() -> None:
     """Tell matplotlib of the course's fonts, once in a session: it keeps a list."""
     from matplotlib import font_manager
 
+    manager = font_manager.fontManager
     for file in font_files():
-        font_manager.fontManager.addfont(file)
+        manager.addfont(file)
+    # The rare signs have one weight. Without an entry of its own, matplotlib would warn at every bold title.
+    manager.ttflist += [dataclasses.replace(one, weight=700) for one in manager.ttflist if one.name == SIGNS]
 
 
 def use_style() -> None:

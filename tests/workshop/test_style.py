@@ -262,3 +262,11 @@ def test_sizes_that_are_no_whole_number_of_pixels_are_drawn(width):
     figure, _ = style.panels(width=width, height=1.1)
     with Image.open(io.BytesIO(style.figure_png(figure))) as picture:
         assert abs(picture.width - width * style.CSS_DPI * style.PRINT_DENSITY) <= 1
+
+
+def test_a_bold_title_with_a_rare_sign_says_nothing(caplog):
+    style.use_style()
+    figure, axes = panels()
+    axes.set_title("½ of the mass ⟹ 𝟙", fontweight="bold")
+    style.figure_png(figure)
+    assert caplog.text == ""
