@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Choice", "Explorer", "ExplorerError", "Slider", "Toggle"]
+__all__ = ["Choice", "Explorer", "ExplorerError", "Slider"]
 
 LIVE_DENSITY = 1.25
 """Picture pixels per CSS pixel of a live frame: sharp enough to read, quick enough to drag."""
@@ -286,74 +286,7 @@ class Choice:
         return value
 
 
-@dataclass(frozen=True)
-class Toggle:
-    """A control that is on or off.
-
-    Parameters
-    ----------
-    name, label : str
-        The keyword of ``draw``, and what the reader calls it, such as "show the truth".
-    value : bool
-        The default.
-
-    Raises
-    ------
-    TypeError
-        If the default is not a bool.
-    """
-
-    name: str
-    label: str
-    value: bool
-
-    def __post_init__(self) -> None:
-        _check_labels(self)
-        self.check(self.value)
-
-    @property
-    def caption(self) -> str:
-        """The label."""
-        return self.label
-
-    @property
-    def ends(self) -> tuple[bool, ...]:
-        """Off and on."""
-        return (False, True)
-
-    @property
-    def middle(self) -> bool:
-        """The default."""
-        return self.value
-
-    def check(self, value: Any) -> bool:
-        """Return the value as bool; raise TypeError if it is anything else."""
-        if not isinstance(value, bool | np.bool_):
-            raise TypeError(f"{self.name} must be True or False; got {value!r}")
-        return bool(value)
-
-    def sample(self, rng: np.random.Generator) -> bool:
-        """Draw off or on with equal probability."""
-        return bool(rng.integers(2))
-
-    def describe(self, value: Any) -> str:
-        """Return a phrase such as "show the truth: on"."""
-        return f"{self.label}: {'on' if value else 'off'}"
-
-    def widget(self, layout: Any, label_width: str) -> Any:
-        """Return the ipywidgets check box."""
-        import ipywidgets
-
-        return ipywidgets.Checkbox(
-            self.value, description=self.caption, layout=layout, style={"description_width": label_width}
-        )
-
-    def from_widget(self, value: Any) -> bool:
-        """Return what ``draw`` receives for a value sent by the widget."""
-        return bool(value)
-
-
-Control = Slider | Choice | Toggle
+Control = Slider | Choice
 
 
 class Explorer:
@@ -367,7 +300,7 @@ class Explorer:
     draw : callable
         ``draw(parts, **parameters)`` updates the artists and returns one sentence that describes
         this state. It depends on the parameters alone, never on the state before.
-    controls : iterable of Slider, Choice or Toggle
+    controls : iterable of Slider or Choice
     name : str
         Identifies the explorer in its notebook.
     title : str
@@ -926,11 +859,11 @@ def _check_labels(control: Control) -> None:
 
 def _check_controls(controls: tuple[Control, ...], draw: Callable[..., str]) -> None:
     if not controls:
-        raise ValueError("controls must hold at least one Slider, Choice or Toggle")
+        raise ValueError("controls must hold at least one Slider or Choice")
     names = []
     for control in controls:
         if not isinstance(control, Control):
-            raise TypeError(f"controls must be Slider, Choice or Toggle; got {type(control).__name__}")
+            raise TypeError(f"controls must be Slider or Choice; got {type(control).__name__}")
         if control.name in names:
             raise ValueError(f"two controls are named {control.name!r}; names must differ")
         names.append(control.name)

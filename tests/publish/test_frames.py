@@ -18,7 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
 
 from course_utils.lessons import estimation, start_here
-from course_utils.workshop.explorer import Choice, Explorer, Slider, Toggle
+from course_utils.workshop.explorer import Choice, Explorer, Slider
 from tools.publish import frames as module
 from tools.publish.frames import (
     FramesError,
@@ -39,7 +39,7 @@ SCALE = Slider("scale", "scale", minimum=0.1, maximum=10.0, step=0.05, value=1.0
 FINE = Slider("x", "x", minimum=0.0, maximum=1.0, step=0.01, value=0.3)
 COUNT = Slider("count", "points", minimum=1, maximum=4, step=1, value=2)
 KIND = Choice("kind", "kind", ["full", "half & <half>"], "half & <half>")
-TRUTH = Toggle("truth", "show the truth", False)
+TRUTH = Choice("truth", "show the truth", [False, True], False)
 
 
 def build(figure):
@@ -309,16 +309,15 @@ def test_the_fragment_is_well_formed_and_every_control_is_labelled(several):
     page = Page(html(several))
     assert page.open == []
     controls = [*page.all("input"), *page.all("select")]
-    assert [control.get("type", "select") for control in controls] == ["range", "checkbox", "select"]
+    assert [control.get("type", "select") for control in controls] == ["range", "select", "select"]
     assert {control["id"] for control in controls} == {label["for"] for label in page.all("label")}
     assert page.words("label") == ["mean μ (min)", "kind", "show the truth"]
     slider = controls[0]
     assert (slider["min"], slider["max"], slider["step"], slider["value"]) == ("0", "8", "1", "4")
     assert slider["aria-valuetext"] == "0 min"
     assert "0 min" in page.words("span")
-    assert page.words("option") == ["full", "half & <half>"]
-    assert ["selected" in option for option in page.all("option")] == [False, True]
-    assert "checked" not in controls[1]
+    assert page.words("option") == ["full", "half & <half>", "False", "True"]
+    assert ["selected" in option for option in page.all("option")] == [False, True, True, False]
     assert page.words("strong") == ["Bell & <curve>"]
 
 
@@ -394,7 +393,8 @@ const element = (more = {}) => ({
 const range = element({ type: "range", value: "7", defaultValue: "4", nextElementSibling: element() });
 const kind = element({ type: "select-one", selectedIndex: 0,
   options: [{ defaultSelected: false }, { defaultSelected: true }] });
-const truth = element({ type: "checkbox", checked: true, defaultChecked: false });
+const truth = element({ type: "select-one", selectedIndex: 1,
+  options: [{ defaultSelected: true }, { defaultSelected: false }] });
 const button = element(), base = element(), patch = element({ hidden: true }), sentence = element();
 const panel = element({ hidden: true, querySelectorAll: () => [range, kind, truth], querySelector: () => button });
 const parts = { 'script[type="application/json"]': element({ textContent: DATA }), ".course-frames-controls": panel,
@@ -411,10 +411,10 @@ watch();
 const seen = [];
 const look = () => seen.push({ value: range.attributes["aria-valuetext"], shown: range.nextElementSibling.textContent,
   alt: base.alt, sentence: sentence.textContent, src: patch.hidden ? "" : patch.src });
-seen.push({ hidden: panel.hidden, value: range.value, index: kind.selectedIndex, checked: truth.checked });
+seen.push({ hidden: panel.hidden, value: range.value, index: [kind, truth].map((list) => list.selectedIndex) });
 range.value = "0"; panel.handlers.input(); look();
 kind.selectedIndex = 0; panel.handlers.change(); look();
-truth.checked = true; panel.handlers.change(); look();
+truth.selectedIndex = 1; panel.handlers.change(); look();
 button.handlers.click(); look();
 const press = (key) => {
   const event = { key, stopped: 0, left: 0, stopPropagation() { this.stopped++; } };
@@ -437,7 +437,7 @@ def test_the_script_shows_what_the_explorer_says(several, tmp_path):
     assert run.returncode == 0, run.stderr
     first, *states, keys = json.loads(run.stdout)
     # What a browser brought back after a reload is set to the default again.
-    assert first == {"hidden": False, "value": "4", "index": 1, "checked": False}
+    assert first == {"hidden": False, "value": "4", "index": [1, 0]}
     wanted = [(-2, KIND.value, False), (-2, "full", False), (-2, "full", True), (0, KIND.value, False)]
     every = list(itertools.product(*several.grid.values()))
     for state, values in zip(states, wanted, strict=True):

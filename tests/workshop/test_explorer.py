@@ -19,7 +19,7 @@ from matplotlib.patches import Ellipse
 from PIL import Image
 
 from course_utils.workshop import explorer as module
-from course_utils.workshop.explorer import Choice, Explorer, ExplorerError, Slider, Toggle
+from course_utils.workshop.explorer import Choice, Explorer, ExplorerError, Slider
 
 GRID = np.linspace(-4, 4, 81)
 ALT = "A bell curve over points."
@@ -105,7 +105,7 @@ def test_labels_and_names_are_checked():
     with pytest.raises(ValueError, match="label of 'mean' must not be empty"):
         Slider("mean", "", **RANGE)
     with pytest.raises(ValueError, match="label of 'truth' must not be empty"):
-        Toggle("truth", " ", True)
+        Choice("truth", " ", [False, True], True)
 
 
 def test_whole_numbers_make_an_integer_slider():
@@ -137,7 +137,6 @@ def test_controls_describe_themselves_with_symbol_name_and_unit():
     assert mean_slider().caption == "mean μ (min)"
     assert mean_slider().describe(0.5) == "mean μ = 0.5 min"
     assert Choice("family", "family", ["Gaussian", "Laplace"], "Laplace").describe("Gaussian") == ("family = Gaussian")
-    assert Toggle("truth", "show the truth", False).describe(True) == "show the truth: on"
 
 
 @pytest.mark.parametrize("options", [[], ["one"], ["same", "same"]])
@@ -146,11 +145,9 @@ def test_choice_needs_different_options(options):
         Choice("family", "family", options, "same")
 
 
-def test_choice_and_toggle_check_their_value():
+def test_choice_checks_its_value():
     with pytest.raises(ValueError, match=r"family must be one of \['a', 'b'\]; got 'c'"):
         Choice("family", "family", ["a", "b"], "c")
-    with pytest.raises(TypeError, match="truth must be True or False; got 1"):
-        Toggle("truth", "truth", 1)
 
 
 # --- The explorer ------------------------------------------------------------------------------------
@@ -161,7 +158,7 @@ def test_choice_and_toggle_check_their_value():
     [
         ({"controls": []}, ValueError, "at least one"),
         ({"controls": [mean_slider(), mean_slider()]}, ValueError, "two controls are named 'mean'"),
-        ({"controls": ["mean"]}, TypeError, "controls must be Slider, Choice or Toggle; got str"),
+        ({"controls": ["mean"]}, TypeError, "controls must be Slider or Choice; got str"),
         ({"draw": lambda parts: "x"}, TypeError, r"draw must accept \(parts, mean\)"),
         ({"draw": lambda parts, mean, scale: "x"}, TypeError, "missing a required argument: 'scale'"),
         ({"draw": None}, TypeError, "draw must be a function"),
@@ -584,7 +581,7 @@ def test_snapshots_and_moves_on_two_threads_do_not_mix():
 THREE = [
     mean_slider(),
     Choice("family", "family", ["a", "b", "c"], "b"),
-    Toggle("truth", "show the truth", True),
+    Choice("truth", "show the truth", [False, True], True),
 ]
 
 
@@ -727,17 +724,17 @@ def test_picture_and_sweep_need_no_widgets(monkeypatch):
 def test_controls_are_labelled_and_reset_returns_to_the_defaults():
     explorer = make(draw_three, controls=THREE)
     explorer._repr_mimebundle_()
-    (slider,), (choice,), (box,) = map(widgets, (ipywidgets.FloatSlider, ipywidgets.Dropdown, ipywidgets.Checkbox))
-    assert (slider.description, choice.description, box.description) == (
+    (slider,), (choice, truth) = map(widgets, (ipywidgets.FloatSlider, ipywidgets.Dropdown))
+    assert (slider.description, choice.description, truth.description) == (
         "mean μ (min)", "family", "show the truth"
     )  # fmt: skip
-    slider.value, choice.value, box.value = 1.5, "c", False
+    slider.value, choice.value, truth.value = 1.5, "c", False
     assert explorer.parameters == {"mean": 1.5, "family": "c", "truth": False}
     assert page().caption == "The curve peaks at 1.5 min. Family c, truth False."
     assert page().alt == f"{ALT} {page().caption}"
     (button,) = widgets(ipywidgets.Button)
     button.click()
-    assert (slider.value, choice.value, box.value) == (0, "b", True)
+    assert (slider.value, choice.value, truth.value) == (0, "b", True)
     assert page().caption == "The curve peaks at 0 min. Family b, truth True."
 
 

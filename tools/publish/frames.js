@@ -14,8 +14,7 @@
     const inputs = Array.from(panel.querySelectorAll("input, select"));
     let data = null;
 
-    const place = (input) =>
-      input.type === "checkbox" ? Number(input.checked) : input.type === "range" ? Number(input.value) : input.selectedIndex;
+    const place = (input) => (input.type === "range" ? Number(input.value) : input.selectedIndex);
 
     function show() {
       data = data || JSON.parse(store.textContent); // large, so it is read when it is first needed
@@ -38,8 +37,7 @@
 
     function reset() {
       for (const input of inputs) {
-        if (input.type === "checkbox") input.checked = input.defaultChecked;
-        else if (input.type === "range") input.value = input.defaultValue;
+        if (input.type === "range") input.value = input.defaultValue;
         else input.selectedIndex = Array.from(input.options).findIndex((option) => option.defaultSelected);
       }
     }

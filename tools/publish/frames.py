@@ -43,7 +43,7 @@ import nbformat
 import numpy as np
 from PIL import Image
 
-from course_utils.workshop.explorer import LIVE_DENSITY, Choice, Explorer, ExplorerError, Slider, Toggle
+from course_utils.workshop.explorer import LIVE_DENSITY, Choice, Explorer, ExplorerError, Slider
 from tools.publish.folders import interruptible
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +95,7 @@ class Frames:
         Of the explorer; `about` is what the picture shows in every state.
     size : tuple of int
         Width and height in CSS pixels.
-    controls : tuple of Slider, Choice or Toggle
+    controls : tuple of Slider or Choice
     grid : dict of str to tuple
         The values of each control. States are numbered as `itertools.product` visits them.
     default : int
@@ -112,7 +112,7 @@ class Frames:
     title: str
     about: str
     size: tuple[int, int]
-    controls: tuple[Slider | Choice | Toggle, ...]
+    controls: tuple[Slider | Choice, ...]
     grid: dict[str, tuple[Any, ...]]
     default: int
     base: bytes
@@ -161,8 +161,8 @@ def stops_of(slider: Slider) -> tuple[float, ...]:
 def grid_of(explorer: Explorer, most: int) -> dict[str, tuple[Any, ...]]:
     """Return the values of each control at which frames are drawn, at most `most` frames in all.
 
-    Choices and toggles keep all their options. A slider keeps all its stops where they fit, else some of them, evenly
-    spread over its scale, the ends and the default among them.
+    Choices keep all their options. A slider keeps all its stops where they fit, else some of them, evenly spread over
+    its scale, the ends and the default among them.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def _fewest(explorer: Explorer) -> dict[str, int]:
     }
 
 
-def _values(control: Slider | Choice | Toggle) -> tuple[Any, ...]:
+def _values(control: Slider | Choice) -> tuple[Any, ...]:
     return stops_of(control) if isinstance(control, Slider) else tuple(control.ends)
 
 
@@ -418,7 +418,7 @@ height="{height}" decoding="sync" style="{_PICTURE};aspect-ratio:{width}/{height
 """
 
 
-def _control(control: Slider | Choice | Toggle, values: tuple[Any, ...], key: str) -> str:
+def _control(control: Slider | Choice, values: tuple[Any, ...], key: str) -> str:
     name, place = f"{key}-{control.name}", values.index(control.check(control.value))
     label = f'<label for="{name}">{markup.escape(control.caption)}</label>'
     if isinstance(control, Slider):
@@ -427,15 +427,12 @@ def _control(control: Slider | Choice | Toggle, values: tuple[Any, ...], key: st
             f'<input type="range" id="{name}" min="0" max="{len(values) - 1}" step="1" value="{place}" '
             f'aria-valuetext="{words}" autocomplete="off"><span aria-hidden="true">{words}</span>'
         )
-    elif isinstance(control, Choice):
+    else:
         options = "".join(
             f"<option{' selected' if index == place else ''}>{markup.escape(str(value))}</option>"
             for index, value in enumerate(values)
         )
         field = f'<select id="{name}" autocomplete="off">{options}</select>'
-    else:
-        checked = " checked" if control.value else ""
-        field = f'<input type="checkbox" id="{name}" autocomplete="off"{checked}>'
     return f'<div class="course-frames-control">{label}{field}</div>'
 
 
