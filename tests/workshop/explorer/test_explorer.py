@@ -18,8 +18,8 @@ from matplotlib import pyplot
 from matplotlib.patches import Ellipse
 from PIL import Image
 
-from course_utils.workshop import explorer as module
 from course_utils.workshop.explorer import Choice, Explorer, ExplorerError, Slider
+from course_utils.workshop.explorer import explorer as module
 
 GRID = np.linspace(-4, 4, 81)
 ALT = "A bell curve over points."
