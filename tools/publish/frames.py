@@ -44,7 +44,7 @@ import numpy as np
 from PIL import Image
 
 from course_utils.workshop.explorer import Choice, Explorer, ExplorerError, Slider
-from course_utils.workshop.explorer.explorer import LIVE_DENSITY
+from course_utils.workshop.explorer.stage import LIVE_DENSITY
 from tools.publish.folders import interruptible
 
 ROOT = Path(__file__).resolve().parents[2]
