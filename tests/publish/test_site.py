@@ -329,6 +329,8 @@ def test_what_sphinx_reads(course, tmp_path):
     assert "\nCHANGELOG\n" in landing  # CONTRIBUTING.md links to it
     assert (source / "constraints.txt").is_file()
     assert not (source / "pyproject.toml").exists()
+    for file in (frames.SCRIPT, frames.STYLES):  # without them no explorer of a page would answer
+        assert (source / "static" / file.name).read_bytes() == file.read_bytes()
     guide = (source / "docs" / "instructor" / "index.md").read_text(encoding="utf-8")
     assert "\n01\n02\n" in guide
 

@@ -234,9 +234,8 @@ def collect(root: Path, source: Path, repository: str) -> list[str]:
         raise SiteError(f"{root / 'notebooks'} holds no lesson (NN_topic.ipynb)")
     guide = sorted(path.name for path in (root / GUIDE).glob("*.md"))
     shutil.copytree(root / "docs" / "site", source, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    for name in ("frames.js", "frames.css"):
-        if (root / "tools" / name).is_file():
-            shutil.copy2(root / "tools" / name, source / "static" / name)
+    for file in (frames.SCRIPT, frames.STYLES):
+        shutil.copy2(file, source / "static" / file.name)
     extra = source / "extra"
     for folder in ("downloads", "notebooks/figures"):
         (extra / folder).mkdir(parents=True)
