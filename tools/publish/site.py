@@ -1,7 +1,7 @@
 """Build the course's site: ``python -m tools.publish.site [--output FOLDER]`` (default: dist/site).
 
 The pages are the README, the lessons as they are stored (nothing is executed; explorers answer from pictures that
-tools/publish/frames.py draws), the two indexes, the instructor's guide, and every Markdown file of the repository that
+tools/publish/frames draws), the two indexes, the instructor's guide, and every Markdown file of the repository that
 one of these links to. The files keep their relative places, so their links keep working; a link to any other file of
 the repository leads to a copy of it, a link to a folder leads to the folder's README or becomes plain text, and a link
 to nothing is an error. Sphinx's warnings are errors, and so is an address from which a browser would load anything: the
@@ -500,7 +500,7 @@ def build(output: Path, *, root: Path = ROOT, repository: str = "") -> dict[str,
             raise SiteError(
                 f"the page of {large[0]} has {sizes[large[0]] / 1e6:.2f} MB with its pictures, and "
                 f"{frames.PAGE_BUDGET / 1e6:.0f} are allowed: give it fewer or smaller pictures, or raise REST in "
-                "tools/publish/frames.py, so that its explorers leave more room"
+                "tools/publish/frames/drawing.py, so that its explorers leave more room"
             )
         move_into_place(built, output, Path(name) / "earlier")
     return sizes

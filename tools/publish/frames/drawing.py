@@ -45,9 +45,8 @@ from PIL import Image
 
 from course_utils.workshop.explorer import Choice, Explorer, ExplorerError, Slider
 from course_utils.workshop.explorer.stage import LIVE_DENSITY
-from tools.publish.folders import interruptible
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOKS = ROOT / "notebooks"
 CACHE = ROOT / "build" / "frames"
 SCRIPT, STYLES = Path(__file__).with_name("frames.js"), Path(__file__).with_name("frames.css")
@@ -651,7 +650,7 @@ class _Task:
 def foundations(root: Path = ROOT) -> str:
     """Return a digest of all that frames depend on beside their cell: code, data and versions of packages."""
     names = [*root.glob("course_utils/**/*.py"), *root.glob("course_utils/**/*.ttf")]
-    names += [*root.glob("data/**/*"), *root.glob("tools/publish/frames.*")]
+    names += [*root.glob("data/**/*"), *root.glob("tools/publish/frames/*")]
     left_out = root / "data" / "cache"  # downloads, which no explorer waits for
     digest = hashlib.sha256()
     for path in sorted(names):
@@ -778,7 +777,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print(f"{total:.0f} CPU seconds in all")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(interruptible(main))

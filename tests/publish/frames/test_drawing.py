@@ -19,7 +19,6 @@ from PIL import Image
 
 from course_utils.lessons import estimation, start_here
 from course_utils.workshop.explorer import Choice, Explorer, Slider
-from tools.publish import frames as module
 from tools.publish.frames import (
     FramesError,
     all_fragments,
@@ -32,6 +31,7 @@ from tools.publish.frames import (
     render,
     stops_of,
 )
+from tools.publish.frames import drawing as module
 
 GRID = np.linspace(-4, 4, 81)
 MEAN = Slider("mean", "mean", symbol="μ", unit="min", minimum=-2, maximum=2, step=0.5, value=0)
@@ -627,13 +627,13 @@ def test_foundations_are_code_data_and_versions(monkeypatch, tmp_path):
         "course_utils/lessons/a.py",
         "data/a.csv",
         "data/cache/download",
-        "tools/publish/frames.js",
+        "tools/publish/frames/frames.js",
         "tools/publish/site.py",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1")
     seen = [foundations(tmp_path)]
-    for name in ("course_utils/lessons/a.py", "data/a.csv", "tools/publish/frames.js"):
+    for name in ("course_utils/lessons/a.py", "data/a.csv", "tools/publish/frames/frames.js"):
         (tmp_path / name).write_text("2")
         seen.append(foundations(tmp_path))
     (tmp_path / "data/a.csv").rename(tmp_path / "data/b.csv")
