@@ -500,7 +500,7 @@ def build(output: Path, *, root: Path = ROOT, repository: str = "") -> dict[str,
             raise SiteError(
                 f"the page of {large[0]} has {sizes[large[0]] / 1e6:.2f} MB with its pictures, and "
                 f"{frames.PAGE_BUDGET / 1e6:.0f} are allowed: give it fewer or smaller pictures, or raise REST in "
-                "tools/publish/frames/drawing.py, so that its explorers leave more room"
+                "tools/publish/frames/cache.py, so that its explorers leave more room"
             )
         move_into_place(built, output, Path(name) / "earlier")
     return sizes
