@@ -1,0 +1,9 @@
+"""What breaks the contracts: each breach is a change to a lesson that is good but for it, for the rule that finds it.
+
+The modules have the names of those in `contracts` whose rules they break.
+"""
+
+from breaches import activities, code, file, outputs, slide_show, words
+from breaches.registry import BROKEN
+
+__all__ = ["BROKEN", "activities", "code", "file", "outputs", "slide_show", "words"]

@@ -1,0 +1,180 @@
+"""Exercises, explorers and claims: what breaks its rules."""
+
+from types import SimpleNamespace
+
+from breaches.lesson import code, exercise, find, insert_after, printed, replace, replace_verdict, text
+from breaches.registry import breaks
+
+
+@breaks("exercises", "must hold one function with a docstring")
+def starter_with_code(notebook, module):
+    replace(notebook, "    ...", "    y = 1\n    ...")
+
+
+@breaks("exercises", "must hold one function with a docstring")
+def starter_without_docstring(notebook, module):
+    replace(notebook, '    """Return the mean_of of x."""\n', "")
+
+
+@breaks("exercises", "then `lesson.….check(…)`")
+def starter_without_check(notebook, module):
+    replace(notebook, "lesson.mean_of.check(mean_of)", "")
+
+
+@breaks("exercises", "must start with '### Exercise N.k · Title'")
+def exercise_without_title(notebook, module):
+    replace(notebook, "### Exercise 1.1 · The mean_of", "### The mean")
+
+
+@breaks("exercises", "must give the signature, `mean_of(…)`")
+def exercise_without_signature(notebook, module):
+    replace(notebook, "`mean_of(x)`", "it")
+
+
+@breaks("exercises", "must be the exercise's text, tagged exercise")
+def untagged_exercise(notebook, module):
+    del notebook.cells[find(notebook, "### Exercise 1.1")].metadata["tags"]
+
+
+@breaks("exercises", "with jp-MarkdownHeadingCollapsed")
+def open_solution(notebook, module):
+    del notebook.cells[find(notebook, "#### Solution")].metadata["jp-MarkdownHeadingCollapsed"]
+
+
+@breaks("exercises", "with jp-MarkdownHeadingCollapsed")
+def untagged_solution_heading(notebook, module):
+    del notebook.cells[find(notebook, "#### Solution")].metadata["tags"]
+
+
+@breaks("exercises", "must follow its heading, tagged solution")
+def untagged_solution(notebook, module):
+    del notebook.cells[find(notebook, "#### Solution") + 1].metadata["tags"]
+
+
+@breaks("exercises", "calls a check, but is tagged neither")
+def check_in_another_cell(notebook, module):
+    insert_after(notebook, "data =", code("lesson.mean_of.check(np.mean)", printed("✓ Correct")))
+
+
+@breaks("exercises", "belongs to no exercise")
+def lonely_solution(notebook, module):
+    notebook.cells[find(notebook, "data =")].metadata["tags"] = ["solution"]
+
+
+@breaks("exercises", "must define mean_of with the same arguments")
+def other_arguments(notebook, module):
+    notebook.cells[find(notebook, "#### Solution") + 1].source = "def mean_of(y):\n    return y"
+
+
+@breaks("exercises", "must end with lesson.mean_of.check(mean_of)")
+def solution_without_check(notebook, module):
+    cell = notebook.cells[find(notebook, "#### Solution") + 1]
+    cell.source = cell.source.replace("lesson.mean_of.check", "print")
+
+
+@breaks("exercises", "not '✓ Correct'")
+def wrong_solution(notebook, module):
+    replace_verdict(notebook, "✓ Correct", "✗ Not yet")
+
+
+@breaks("exercises", "not '○ Not attempted yet'")
+def attempted_starter(notebook, module):
+    replace_verdict(notebook, "○ Not", "✓ Correct")
+
+
+@breaks("exercises", "or JupyterLab folds it away")
+def words_after_the_solution(notebook, module):
+    notebook.cells.insert(find(notebook, "### Exercise 1.2"), text("And so on."))
+
+
+@breaks("exercises", "two exercises ask for the function mean_of")
+def same_exercise_twice(notebook, module):
+    notebook.cells += exercise(5, "mean_of")
+
+
+@breaks("independence", "uses mean_of, which a student defines")
+def used_answer(notebook, module):
+    replace(notebook, "And if one", "Then:")
+    insert_after(notebook, "## 1.2", code("m = mean_of(data)"))
+
+
+@breaks("independence", "uses helper, which a student defines")
+def used_helper(notebook, module):
+    replace(notebook, "return x * 1", "return x * 1\n\n\nhelper = 3")
+    insert_after(notebook, "## 1.2", code("def f(x):\n    return x + helper"))
+
+
+@breaks("exercises_declared", "EXERCISES has none of that name")
+def undeclared_exercise(notebook, module):
+    module.EXERCISES = module.EXERCISES[1:]
+
+
+@breaks("exercises_declared", "EXERCISES holds extra, which no cell asks for")
+def unused_exercise(notebook, module):
+    module.EXERCISES += (SimpleNamespace(name="extra", arguments=(), misconceptions=()),)
+
+
+@breaks("exercises_declared", "takes other arguments than (data, axis)")
+def undeclared_arguments(notebook, module):
+    module.mean_of.arguments = ("data", "axis")
+
+
+@breaks("exercises_declared", "checks lesson.average, not lesson.mean_of")
+def exercise_by_another_name(notebook, module):
+    module.average = module.mean_of
+    replace(notebook, "lesson.mean_of.check", "lesson.average.check")
+
+
+@breaks("explorers", "must follow a question")
+def no_question(notebook, module):
+    replace(notebook, "what does the slider of the coin do?", "here it is.")
+
+
+@breaks("explorers", "must follow a question")
+def no_prediction(notebook, module):
+    replace(notebook, "Predict, then move: what", "What", start="Predict")
+
+
+@breaks("explorers", "must be followed by the answer")
+def no_answer(notebook, module):
+    del notebook.cells[find(notebook, "lesson.EXPLORERS") + 1 :]
+
+
+@breaks("explorers", "stores no static picture")
+def no_static_picture(notebook, module):
+    del notebook.cells[find(notebook, "lesson.EXPLORERS")].outputs[0].data["image/png"]
+
+
+@breaks("explorers_declared", "shows the explorer coin without the tag")
+def untagged_explorer(notebook, module):
+    del notebook.cells[find(notebook, 'lesson.EXPLORERS["coin"]')].metadata["tags"]
+
+
+@breaks("explorers_declared", "shows none of EXPLORERS")
+def undeclared_explorer(notebook, module):
+    del module.EXPLORERS["coin"]
+
+
+@breaks("explorers_declared", "EXPLORERS holds extra, which the notebook does not show")
+def unused_explorer(notebook, module):
+    module.EXPLORERS["extra"] = lambda: None
+
+
+@breaks("minimums", "5 claims, fewer than 6")
+def few_claims(notebook, module):
+    del notebook.cells[find(notebook, "claim(")]
+
+
+@breaks("minimums", "1 explorers, fewer than 2")
+def few_explorers(notebook, module):
+    del notebook.cells[find(notebook, "lesson.EXPLORERS")]
+
+
+@breaks("minimums", "3 exercises, fewer than 4")
+def few_exercises(notebook, module):
+    del notebook.cells[find(notebook, "def mean_of")]
+
+
+@breaks("minimums", "the exercise sum_of knows 2 misconceptions")
+def few_misconceptions(notebook, module):
+    module.sum_of.misconceptions = ("a", "b")
