@@ -2,10 +2,10 @@
 
 import nbformat
 import pytest
-from bells import KIND, MEAN, TRUTH, draw_all, make
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils.lessons import start_here
+from frames.bells import KIND, MEAN, TRUTH, draw_all, make
 from tools.publish.frames import cache, lessons, render
 
 

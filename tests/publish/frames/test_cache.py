@@ -5,9 +5,9 @@ import sys
 
 import nbformat
 import pytest
-from bells import Page
 from nbformat.v4 import new_markdown_cell
 
+from frames.bells import Page
 from tools.publish.frames import FramesError, all_fragments, cache, for_notebook, foundations, lessons
 from tools.publish.frames.__main__ import main
 

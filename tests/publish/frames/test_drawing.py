@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from bells import FINE, GRID, KIND, MEAN, TRUTH, build, draw, draw_all, make, number_of
 from PIL import Image
 
 from course_utils.lessons import estimation, start_here
 from course_utils.workshop.explorer import Explorer, Slider
+from frames.bells import FINE, GRID, KIND, MEAN, TRUTH, build, draw, draw_all, make, number_of
 from tools.publish.frames import FramesError, html, render, stops_of
 
 

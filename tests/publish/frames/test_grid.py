@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from bells import COUNT, FINE, KIND, MEAN, SCALE, TRUTH, draw_all, make, number_of
 
 from course_utils.workshop.explorer import Slider
+from frames.bells import COUNT, FINE, KIND, MEAN, SCALE, TRUTH, draw_all, make, number_of
 from tools.publish.frames import FramesError, grid_of, stops_of
 
 

@@ -7,8 +7,8 @@ import shutil
 import subprocess
 
 import pytest
-from bells import KIND, MEAN, Page
 
+from frames.bells import KIND, MEAN, Page
 from tools.publish.frames import SCRIPT, assets, html, stops_of
 from tools.publish.frames import page as fragment
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from bell import RANGE, draw, make, mean_slider
 
 from course_utils.workshop.explorer import Choice, Slider
 from course_utils.workshop.explorer.controls import sweep_points
+from explorer.bell import RANGE, draw, make, mean_slider
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,12 @@ from types import SimpleNamespace
 import ipywidgets
 import numpy as np
 import pytest
-from bell import (
+from matplotlib import pyplot
+from PIL import Image
+
+from course_utils.workshop.explorer import ExplorerError
+from course_utils.workshop.explorer.stage import LIVE_DENSITY
+from explorer.bell import (
     ALT,
     GRID,
     THREE,
@@ -22,11 +27,6 @@ from bell import (
     page,
     widgets,
 )
-from matplotlib import pyplot
-from PIL import Image
-
-from course_utils.workshop.explorer import ExplorerError
-from course_utils.workshop.explorer.stage import LIVE_DENSITY
 
 
 @pytest.mark.parametrize(

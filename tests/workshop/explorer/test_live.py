@@ -11,10 +11,10 @@ import ipywidgets
 import ipywidgets.widgets.widget as registry
 import numpy as np
 import pytest
-from bell import ALT, THREE, draw, draw_three, failing_at_an_end, make, page, widgets
 from jupyter_client.manager import start_new_kernel
 
 from course_utils.workshop.explorer import Slider, live
+from explorer.bell import ALT, THREE, draw, draw_three, failing_at_an_end, make, page, widgets
 
 
 def test_controls_are_labelled_and_reset_returns_to_the_defaults():

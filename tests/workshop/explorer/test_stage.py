@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from bell import GRID, build, draw, make
 from matplotlib.patches import Ellipse
 from PIL import Image
 
 from course_utils.workshop.explorer.stage import Stage
+from explorer.bell import GRID, build, draw, make
 
 
 def rebuild(changed_draw, changed_build=build, states=(-2.0, 1.0, 0.5)):
