@@ -28,14 +28,24 @@ def long_cells(notebook, module):
         cell.source += "pass" if cell.cell_type == "code" else ""
 
 
+@breaks("line_widths", "has a line of 89 columns, more than 88: total")
+def wide_code(notebook, module):
+    notebook.cells[find(notebook, "data =")].source += f"\ntotal = {'1' * 81}"
+
+
+@breaks("line_widths", "has a line of 90 columns, more than 88: result")
+def wide_fenced_code(notebook, module):
+    replace(notebook, "It follows the data.", f"It follows the data:\n\n```python\nresult = {'1' * 81}\n```\n\nSo.")
+
+
 @breaks("import_cell", "2 cells are tagged imports")
 def two_import_cells(notebook, module):
     notebook.cells[find(notebook, "data =")].metadata["tags"] = ["imports"]
 
 
-@breaks("import_cell", "has 9 lines, more than 8")
+@breaks("import_cell", "has 9 lines of imports, more than 8")
 def long_imports(notebook, module):
-    replace(notebook, "import numpy as np", "import numpy as np\n" * 6)
+    replace(notebook, "import numpy as np", "import numpy as np\n" * 7)
 
 
 @breaks("import_cell", "not the first code cell")

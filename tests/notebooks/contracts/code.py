@@ -1,6 +1,7 @@
 """Code cells: small steps of plain Python, with prose between them."""
 
 import ast
+import re
 import statistics
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from contracts.registry import rule
 from tools.execute import describe
 
 MAX_LINES, MAX_MEDIAN, MAX_IMPORT_LINES = 25, 8, 8
+MAX_COLUMNS = 88  # as in notebooks/ruff.toml
 
 
 @rule
@@ -52,6 +54,20 @@ def cell_lengths(notebook: NotebookNode, path: Path) -> list[str]:
 
 
 @rule
+def line_widths(notebook: NotebookNode, path: Path) -> list[str]:
+    """Code that fits a page, a slide and half a screen: no line, fenced blocks included, above 88 columns."""
+    found = []
+    for index, cell in enumerate(notebook.cells):
+        fenced = re.findall(r"^(```|~~~)[^\n]*\n(.*?)^\1", cell.source, flags=re.MULTILINE | re.DOTALL)
+        code = cell.source if cell.cell_type == "code" else "".join(block for _, block in fenced)
+        for line in code.splitlines():
+            if len(line) > MAX_COLUMNS:
+                name = describe(index, cell)
+                found.append(f"{name} has a line of {len(line)} columns, more than {MAX_COLUMNS}: {line.strip()[:40]}")
+    return found
+
+
+@rule
 def import_cell(notebook: NotebookNode, path: Path) -> list[str]:
     """One import cell, before any other code, of at most 8 lines; then setup(seed)."""
     code = code_cells(notebook)
@@ -62,9 +78,10 @@ def import_cell(notebook: NotebookNode, path: Path) -> list[str]:
     cell = notebook.cells[tagged[0]]
     if tagged[0] != code[0][0]:
         found.append(f"{describe(tagged[0], cell)} is not the first code cell")
-    lines = sum(bool(line.strip()) for line in cell.source.splitlines())
+    statements = [node for node in parse(cell).body if call_name(getattr(node, "value", None)) != "setup"]
+    lines = sum(node.end_lineno - node.lineno + 1 for node in statements)
     if lines > MAX_IMPORT_LINES:
-        found.append(f"{describe(tagged[0], cell)} has {lines} lines, more than {MAX_IMPORT_LINES}")
+        found.append(f"{describe(tagged[0], cell)} has {lines} lines of imports, more than {MAX_IMPORT_LINES}")
     if not any(call_name(node) == "setup" for _, early in code[:2] for node in run_at_once(parse(early))):
         found.append("setup(seed) is called neither in the import cell nor in the code cell after it")
     return found
