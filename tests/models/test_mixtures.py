@@ -16,12 +16,13 @@ from sklearn.mixture import GaussianMixture as Peer
 from threadpoolctl import threadpool_limits
 from torch import distributions as td
 
-from course_utils.models import mixtures
 from course_utils.models.mixtures import (
     STRUCTURES,
     ConjugatePrior,
     DegenerateComponentError,
     GaussianMixture,
+    _blocks,
+    em,
     em_step,
     fit_em,
 )
@@ -567,7 +568,7 @@ def test_k_means_plus_plus_spreads_the_means_whatever_the_units():
 
 
 def test_of_many_rows_a_start_looks_at_some(monkeypatch):
-    monkeypatch.setattr(mixtures, "_START_ROWS", 100)
+    monkeypatch.setattr(em, "_START_ROWS", 100)
     truth = GaussianMixture([0.5, 0.5], [[-5.0], [5.0]], [[[1.0]], [[1.0]]])
     data, _ = truth.sample(3000, 28)
     fit = fit_em(data, 2, rng=29)
@@ -755,8 +756,8 @@ def test_blocks_change_nothing(monkeypatch):
     data, start = random_problem(3, 2, 1000, 43)
     whole, log_likelihood = em_step(start, data)
     values = start.log_prob(data), start.log_joint(data), start.responsibilities(data)
-    monkeypatch.setattr(mixtures, "_BLOCK_PAIRS", 3 * 37)
-    monkeypatch.setattr(mixtures, "_SERIAL_PAIRS", 0)
+    monkeypatch.setattr(_blocks, "_BLOCK_PAIRS", 3 * 37)
+    monkeypatch.setattr(_blocks, "_SERIAL_PAIRS", 0)
     pieces, in_pieces = em_step(start, data)
     assert in_pieces == pytest.approx(log_likelihood, rel=1e-14)
     np.testing.assert_allclose(pieces.means, whole.means, rtol=1e-12)
@@ -769,7 +770,7 @@ def test_blocks_change_nothing(monkeypatch):
 
 def test_threads_change_no_bit():
     data, start = random_problem(4, 3, 60_000, 44)
-    assert data.size * 4 > mixtures._SERIAL_PAIRS
+    assert data.size * 4 > _blocks._SERIAL_PAIRS
     many, many_log_likelihood = em_step(start, data)
     with threadpool_limits(1):
         one, one_log_likelihood = em_step(start, data)
