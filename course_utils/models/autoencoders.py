@@ -145,8 +145,8 @@ class Autoencoder(nn.Module):
 
     Parameters
     ----------
-    size : D.
-    latent : L.
+    data_dim : D, features of a data point.
+    latent_dim : L, length of a code.
     hidden : widths of the encoder's hidden layers; the decoder has the same ones in reverse order.
     activation : after each hidden layer, one of `networks.ACTIVATIONS`.
     code_activation : after the code, likewise; "relu" makes codes that can be exactly zero.
@@ -165,8 +165,8 @@ class Autoencoder(nn.Module):
 
     def __init__(
         self,
-        size: int,
-        latent: int,
+        data_dim: int,
+        latent_dim: int,
         *,
         hidden: Sequence[int] = (),
         activation: str = "relu",
@@ -176,19 +176,19 @@ class Autoencoder(nn.Module):
         seed: int = 0,
     ):
         super().__init__()
-        self.size = check_scalar("size", size, integer=True, minimum=1)
-        self.latent = check_scalar("latent", latent, integer=True, minimum=1)
+        self.data_dim = check_scalar("data_dim", data_dim, integer=True, minimum=1)
+        self.latent_dim = check_scalar("latent_dim", latent_dim, integer=True, minimum=1)
         hidden = [check_scalar("hidden", width, integer=True, minimum=1) for width in hidden]
         activation = check_choice("activation", activation, tuple(ACTIVATIONS))
         code_activation = check_choice("code_activation", code_activation, tuple(ACTIVATIONS))
         dropout = check_scalar("dropout", dropout, non_negative=True, maximum=1)
         if dropout == 1:
             raise ValueError("dropout must be below 1, or no code would ever reach the decoder; got 1.0")
-        centre = np.zeros(self.size) if mean is None else check_array("mean", mean, shape=(self.size,))
+        centre = np.zeros(self.data_dim) if mean is None else check_array("mean", mean, shape=(self.data_dim,))
         seed = check_scalar("seed", seed, integer=True, non_negative=True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            widths = [self.size, *hidden, self.latent]
+            widths = [self.data_dim, *hidden, self.latent_dim]
             self.encoder = mlp(widths, activation)
             self.encoder.append(ACTIVATIONS[code_activation]())
             self.decoder = mlp(widths[::-1], activation)
@@ -202,8 +202,8 @@ class Autoencoder(nn.Module):
         ------
         ValueError : x has another number of columns.
         """
-        if x.ndim != 2 or x.shape[1] != self.size:
-            raise ValueError(f"x must have shape (any, {self.size}); got {tuple(x.shape)}")
+        if x.ndim != 2 or x.shape[1] != self.data_dim:
+            raise ValueError(f"x must have shape (any, {self.data_dim}); got {tuple(x.shape)}")
         return self.encoder(x - self.mean)
 
     def decode(self, codes: Tensor) -> Tensor:
@@ -213,8 +213,8 @@ class Autoencoder(nn.Module):
         ------
         ValueError : the codes have another number of columns.
         """
-        if codes.ndim != 2 or codes.shape[1] != self.latent:
-            raise ValueError(f"codes must have shape (any, {self.latent}); got {tuple(codes.shape)}")
+        if codes.ndim != 2 or codes.shape[1] != self.latent_dim:
+            raise ValueError(f"codes must have shape (any, {self.latent_dim}); got {tuple(codes.shape)}")
         return self.decoder(codes) + self.mean
 
     def forward(self, x: Tensor) -> Tensor:

@@ -401,7 +401,7 @@ SMALL = a.Autoencoder(3, 2)
         (lambda: a.principal_angles(np.eye(3), np.eye(4)), ValueError, "second must have shape"),
         (lambda: a.principal_angles(np.ones((3, 2)), np.eye(3)), ValueError, "first must have linearly independent"),
         (lambda: a.principal_angles(np.eye(3), np.zeros((3, 1))), ValueError, "second must have linearly independent"),
-        (lambda: a.Autoencoder(0, 2), ValueError, "size must be at least 1"),
+        (lambda: a.Autoencoder(0, 2), ValueError, "data_dim must be at least 1"),
         (lambda: a.Autoencoder(3, 2, hidden=(0,)), ValueError, "hidden must be at least 1"),
         (lambda: a.Autoencoder(3, 2, activation="step"), ValueError, "activation must be one of"),
         (lambda: a.Autoencoder(3, 2, code_activation="step"), ValueError, "code_activation must be one of"),
