@@ -405,10 +405,10 @@ class CategoricalVAE(nn.Module):
         return loss
 
     @torch.no_grad()
-    def sample(self, size: int, generator: torch.Generator | None = None) -> Tensor:
-        """Return ink probabilities (size, D) for z drawn from the uniform prior."""
-        size = check_scalar("size", size, integer=True, minimum=1)
-        chosen = torch.randint(self.classes, (size, self.latents), generator=check_torch_generator(generator))
+    def sample_means(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Return E[x | z] (count, D), ink probabilities, for z drawn from the uniform prior."""
+        count = check_scalar("count", count, integer=True, minimum=1)
+        chosen = torch.randint(self.classes, (count, self.latents), generator=check_torch_generator(generator))
         return self.decode(F.one_hot(chosen, self.classes).to(self._dtype))
 
     @property

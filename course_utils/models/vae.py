@@ -209,12 +209,15 @@ class VAE(nn.Module):
         return mean.var(0, correction=0) > threshold
 
     @torch.no_grad()
-    def sample(self, size: int, generator: torch.Generator | None = None) -> Tensor:
-        """Return E[x | z] (size, D), the pictures without the likelihood's own noise, for draws of z from the prior."""
-        size = check_scalar("size", size, integer=True, minimum=1)
+    def sample_means(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Return E[x | z] (count, D) for draws of z from the prior: pictures without the likelihood's own noise.
+
+        A sample of x itself, as a mixture's `sample` returns, would have that noise on every pixel.
+        """
+        count = check_scalar("count", count, integer=True, minimum=1)
         parameter = next(self.decoder.parameters())
         generator = check_torch_generator(generator)
-        z = torch.randn(size, self.latent_dim, generator=generator, dtype=parameter.dtype, device=parameter.device)
+        z = torch.randn(count, self.latent_dim, generator=generator, dtype=parameter.dtype, device=parameter.device)
         return self.decode(z)
 
 

@@ -164,7 +164,7 @@ def test_draws_are_determined_by_the_generator_and_nothing_else():
         "relaxed": lambda g: discrete.relaxed_gradient(curved, LOGITS, 0.5, samples=9, generator=g),
         "elbo": lambda g: tiny().elbo(points(), 3, g),
         "relaxed value": lambda g: tiny().relaxed_value(points(), 0.5, 3, g),
-        "sample": lambda g: tiny().sample(5, g),
+        "sample_means": lambda g: tiny().sample_means(5, g),
     }
     for name, call in calls.items():
         torch.manual_seed(0)
@@ -501,7 +501,7 @@ def test_learning_starts_at_the_mean():
     assert model.start_at_mean(x) is model
     with torch.no_grad():
         model.decoder[-1].weight.zero_()
-    torch.testing.assert_close(model.sample(1)[0], x.mean(0).clamp(1e-3, 1 - 1e-3))
+    torch.testing.assert_close(model.sample_means(1)[0], x.mean(0).clamp(1e-3, 1 - 1e-3))
 
 
 def test_shapes():
@@ -512,7 +512,7 @@ def test_shapes():
     assert model.decode(z).shape == (4, 7, 5) and model.log_likelihood(x, z).shape == (4, 7)
     assert model.elbo(x, 6).shape == model.exact_elbo(x).shape == model.exact_log_prob(x).shape == (7,)
     assert model.log_joint(x).shape == (7, 9)
-    sample = model.sample(4)
+    sample = model.sample_means(4)
     assert sample.shape == (4, 5) and not sample.requires_grad and 0 < sample.min() and sample.max() < 1
     assert [len(layer) for layer in (CategoricalVAE(5, 1, 3, ()).encoder, model.decoder)] == [1, 3]
 
@@ -600,8 +600,8 @@ def test_functions_check_their_arguments(call, error, message):
         (lambda m: m.loss(torch.zeros(2, 4), "st-gumbel", -1), ValueError, "temperature must be positive"),
         (lambda m: m.training_loss("sf"), ValueError, "estimator must be one of"),
         (lambda m: m.training_loss(start=0.1), ValueError, "end must be at most 0.1"),
-        (lambda m: m.sample(0), ValueError, "size must be at least 1"),
-        (lambda m: m.sample(2, 3), TypeError, r"generator must be a torch\.Generator, .*; got int"),
+        (lambda m: m.sample_means(0), ValueError, "count must be at least 1"),
+        (lambda m: m.sample_means(2, 3), TypeError, r"generator must be a torch\.Generator, .*; got int"),
         (lambda m: CategoricalVAE(4, 20, 10).exact_log_prob(torch.zeros(1, 4)), ValueError, "too many to enumerate"),
     ],
 )

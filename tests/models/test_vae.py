@@ -388,7 +388,7 @@ def test_draws_are_determined_by_the_generator_and_nothing_else():
         "elbo": lambda g: model.elbo(x, 2, g),
         "reparameterise": lambda g: model.reparameterise(*model.encode(x), g),
         "importance": lambda g: model.importance_log_prob(x, 5, g),
-        "sample": lambda g: model.sample(3, g),
+        "sample_means": lambda g: model.sample_means(3, g),
     }
     for name, call in calls.items():
         torch.manual_seed(0)
@@ -403,10 +403,10 @@ def test_draws_are_determined_by_the_generator_and_nothing_else():
 def test_without_a_generator_the_draws_are_torchs():
     model = tiny(vae, "gaussian", latent_dim=2)
     torch.manual_seed(2)
-    first = model.sample(3)
+    first = model.sample_means(3)
     torch.manual_seed(2)
-    assert torch.equal(model.sample(3), first)
-    assert not torch.equal(model.sample(3), first)
+    assert torch.equal(model.sample_means(3), first)
+    assert not torch.equal(model.sample_means(3), first)
 
 
 # --- how much of the latent space is used
@@ -488,7 +488,7 @@ def test_shapes(likelihood):
         assert model.importance_log_prob(torch.rand(*batch, 5), 6).shape == batch
     assert model.active_units(x).shape == (2,)
     assert all(term.shape == () for term in model.loss(x).values())
-    sample = model.sample(4)
+    sample = model.sample_means(4)
     assert sample.shape == (4, 5) and not sample.requires_grad
     if likelihood == "bernoulli":
         assert sample.min() > 0 and sample.max() < 1
@@ -543,13 +543,13 @@ def test_arguments_are_checked(change, error, message):
         (lambda m: m.elbo(torch.zeros(2, 4), 0), ValueError, "samples must be at least 1; got 0"),
         (lambda m: m.importance_log_prob(np.zeros((2, 4))), TypeError, "x must be a torch tensor; got ndarray"),
         (lambda m: m.importance_log_prob(torch.zeros(2, 4), 0), ValueError, "samples must be at least 1; got 0"),
-        (lambda m: m.sample(0), ValueError, "size must be at least 1; got 0"),
-        (lambda m: m.sample(2.5), TypeError, "size must be an integer"),
+        (lambda m: m.sample_means(0), ValueError, "count must be at least 1; got 0"),
+        (lambda m: m.sample_means(2.5), TypeError, "count must be an integer"),
         (lambda m: m.active_units(torch.zeros(1, 4)), ValueError, r"at least two rows.*got shape \(1, 4\)"),
         (lambda m: m.start_at_mean(torch.zeros(2, 3)), ValueError, "x must have 4 features"),
         (lambda m: m.log_likelihood(torch.zeros(2, 1), torch.zeros(2, 2)), ValueError, "x must have 4 features"),
         (lambda m: m.elbo(torch.zeros(2, 4), 1, 3), TypeError, r"generator must be a torch\.Generator, .*; got int"),
-        (lambda m: m.sample(2, "seed"), TypeError, r"generator must be a torch\.Generator, .*; got str"),
+        (lambda m: m.sample_means(2, "seed"), TypeError, r"generator must be a torch\.Generator, .*; got str"),
     ],
 )
 def test_calls_are_checked(call, error, message):
