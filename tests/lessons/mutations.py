@@ -15,6 +15,7 @@ import types
 from pathlib import Path
 
 import nbformat
+import pytest
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 SKIPPED = {"exercise", "solution", "explorer"}
@@ -35,6 +36,13 @@ def mutated(module, right, wrong):
     mutant = types.ModuleType("mutant")
     exec(compile(source.replace(right, wrong), "mutant", "exec"), mutant.__dict__)
     return mutant
+
+
+def assert_rejected(module, right, wrong, oracle):
+    """An oracle, which a module passes, must object to the module with one piece of its source replaced."""
+    mutant = mutated(module, right, wrong)  # outside of what may fail: a mutant that is out of date is no rejection
+    with pytest.raises(AssertionError):
+        oracle(mutant)
 
 
 def objections(name, mutants):
