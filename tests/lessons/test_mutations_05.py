@@ -3,6 +3,7 @@
 import numpy as np
 from mutations import expected, objections
 
+from course_utils import old_faithful
 from course_utils.lessons import amortisation as lesson
 from course_utils.models.mixtures import fit_em
 from course_utils.models.ppca import ProbabilisticPCA, fit_ppca
@@ -99,7 +100,7 @@ def test_each_wrong_formula_is_rejected_by_the_claim_named_for_it():
 
 
 def test_the_mixture_of_the_lesson_is_the_fit_of_lesson_03():
-    fit = fit_em(lesson.old_faithful(), 2, restarts=3, rng=0)
+    fit = fit_em(old_faithful(), 2, restarts=3, rng=0)
     order = np.argsort(fit.mixture.means[:, 0])
     known = lesson.faithful_mixture()
     np.testing.assert_allclose(known.weights, fit.mixture.weights[order], atol=1e-4)

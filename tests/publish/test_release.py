@@ -289,7 +289,7 @@ def test_a_driver_that_does_not_start_is_one_sentence(tmp_path):
     program.write_text("#!/bin/sh\nexit 127\n")
     program.chmod(0o755)
     script = (
-        "from tools import browser\n"
+        "from tools.publish import browser\n"
         "try:\n    with browser.driver(): pass\n"
         "except browser.BrowserError as error: print(error)\n"
     )
