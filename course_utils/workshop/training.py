@@ -12,7 +12,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from course_utils.workshop.validation import check_choice, check_scalar
 
 Loss = Callable[..., Tensor | Mapping[str, Tensor]]
+M = TypeVar("M", bound=nn.Module)
 
 SCHEDULES = {"constant": None, "one_cycle": {}, "linear": {"pct_start": 0.1, "anneal_strategy": "linear"}}
 """Names of the schedules, and how each sets up torch's OneCycleLR."""
@@ -250,6 +251,30 @@ class Trainer:
         self._optimizer.load_state_dict(_copy_of(snapshot["optimizer"]))
         if self._scheduler is not None:
             self._scheduler.load_state_dict(_copy_of(snapshot["scheduler"]))
+
+
+def train_quietly(
+    model: M,
+    loss: Loss,
+    data: Tensor | tuple[Tensor, ...],
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float = 1e-2,
+    seed: int = 0,
+) -> M:
+    """Train a model in place with one cycle of the step size and without a progress bar, and return it.
+
+    The arguments are those of `Trainer`. Lessons train what their explorers show in this way, each with batches and a
+    seed of its own.
+
+    Raises
+    ------
+    TypeError, ValueError : an argument is not as `Trainer` describes it.
+    """
+    settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+    Trainer(model, loss, data, **settings, schedule="one_cycle", progress=False).run()
+    return model
 
 
 def _copy_of(state: Any) -> Any:

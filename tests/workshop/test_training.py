@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.workshop.training import History, Trainer, TrainingError
+from course_utils.workshop.training import History, Trainer, TrainingError, train_quietly
 
 
 def regression(rows=60, seed=0):
@@ -358,3 +358,15 @@ def test_the_progress_bar_is_left_to_tqdm_unless_switched_off(monkeypatch):
         trainer_for(linear(), progress=progress).run()
     assert "disable" not in asked[0]  # or the environment variable TQDM_DISABLE would not count
     assert asked[1]["disable"]
+
+
+def test_training_quietly_is_training_with_one_cycle():
+    torch.manual_seed(0)
+    data = torch.randn(40, 3)
+    models = [nn.Linear(3, 1) for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    losses = [lambda x, m=model: (m(x) - x.sum(1, keepdim=True)).square().mean() for model in models]
+    settings = {"epochs": 5, "batch_size": 16, "learning_rate": 2e-2, "seed": 3}
+    assert train_quietly(models[0], losses[0], data, **settings) is models[0]
+    Trainer(models[1], losses[1], data, **settings, schedule="one_cycle", progress=False).run()
+    torch.testing.assert_close(models[0].weight, models[1].weight, rtol=0, atol=0)

@@ -12,7 +12,7 @@ from course_utils.workshop.data import digits
 from course_utils.workshop.explorer import Choice, Explorer, Slider
 from course_utils.workshop.kept import kept
 from course_utils.workshop.style import palette
-from course_utils.workshop.training import Trainer
+from course_utils.workshop.training import train_quietly
 
 _SIZES = (1, 2, 4, 8, 16, 32)
 _KINDS = ("handwritten digit", "printed letter", "shuffled pixels")
@@ -33,17 +33,7 @@ def _train(size, epochs, hidden):
     data = _split()[0]
     model = Autoencoder(64, size, hidden=hidden, mean=data.mean(axis=0), seed=1)
     rows = torch.tensor(data, dtype=torch.float32)
-    Trainer(
-        model,
-        autoencoder_loss(model),
-        rows,
-        epochs=epochs,
-        batch_size=240,
-        learning_rate=8e-3,
-        schedule="one_cycle",
-        progress=False,
-    ).run()
-    return model
+    return train_quietly(model, autoencoder_loss(model), rows, epochs=epochs, batch_size=240, learning_rate=8e-3)
 
 
 def _through(model, images):

@@ -11,7 +11,7 @@ from torch import Tensor
 from course_utils.models.disentanglement import linear_schedule, sprites
 from course_utils.models.vae import VAE
 from course_utils.workshop.kept import kept
-from course_utils.workshop.training import Trainer
+from course_utils.workshop.training import train_quietly
 
 SIDE, LATENTS, EPOCHS = 16, 6, 60
 BETAS = (0.25, 1.0, 4.0, 8.0, 16.0)
@@ -39,9 +39,7 @@ def ellipses() -> tuple[Tensor, np.ndarray, Tensor, np.ndarray]:
 
 def train(model: VAE, loss, seed: int = 0) -> VAE:
     """Train a model in place with this lesson's settings (batches of 100, one cycle), and return it."""
-    settings = {"epochs": EPOCHS, "batch_size": 100, "learning_rate": 1e-2, "schedule": "one_cycle"}
-    Trainer(model, loss, ellipses()[0], **settings, seed=seed, progress=False).run()
-    return model
+    return train_quietly(model, loss, ellipses()[0], epochs=EPOCHS, batch_size=100, seed=seed)
 
 
 def new_vae(seed: int = 0) -> VAE:

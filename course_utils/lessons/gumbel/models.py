@@ -10,7 +10,7 @@ from course_utils.models.discrete import CategoricalVAE
 from course_utils.workshop.data import digits
 from course_utils.workshop.kept import kept
 from course_utils.workshop.style import palette
-from course_utils.workshop.training import Trainer
+from course_utils.workshop.training import train_quietly
 
 _TRAINING = 1500
 LATENTS, CLASSES = 3, 8
@@ -35,9 +35,8 @@ def black_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 def train(model, loss, *, epochs: int = 40, learning_rate: float = 1e-2):
     """Train a model of the digits in place with this lesson's settings (batches of 150, one cycle), and return it."""
-    settings = {"epochs": epochs, "batch_size": 150, "learning_rate": learning_rate, "schedule": "one_cycle"}
-    Trainer(model, loss, black_digits()[0], **settings, seed=10, progress=False).run()
-    return model
+    settings = {"epochs": epochs, "batch_size": 150, "learning_rate": learning_rate}
+    return train_quietly(model, loss, black_digits()[0], **settings, seed=10)
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from course_utils.models.autoencoders import Autoencoder, autoencoder_loss
 from course_utils.models.vae import VAE
 from course_utils.workshop.data import digits
 from course_utils.workshop.kept import kept
-from course_utils.workshop.training import Trainer
+from course_utils.workshop.training import train_quietly
 
 _TRAINING = 1500
 
@@ -30,9 +30,7 @@ def split_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def train(model, loss, *, epochs: int = 60, learning_rate: float = 1e-2, data: Tensor | None = None):
     """Train a model in place with this lesson's settings (batches of 150, one cycle), and return it."""
     data = split_digits()[0] if data is None else data
-    settings = {"epochs": epochs, "batch_size": 150, "learning_rate": learning_rate, "schedule": "one_cycle"}
-    Trainer(model, loss, data, **settings, seed=8, progress=False).run()
-    return model
+    return train_quietly(model, loss, data, epochs=epochs, batch_size=150, learning_rate=learning_rate, seed=8)
 
 
 @functools.cache
