@@ -68,6 +68,8 @@ from course_utils.workshop.verdicts import (
 # Verdicts that leave the reader to find the cause, unless they carry a pattern that leads to it.
 _UNEXPLAINED = {"wrong", "wrong_shape", "not_finite"}
 _LEADS_NOWHERE = {"", "same answer", "some inputs"}
+_INFINITE = "infinite", "an overflow, a logarithm of zero, or a division by zero"
+_NAN = "NaN", "a logarithm or a root of a negative number, 0/0, 0 · ∞ or ∞ − ∞"
 _DIAGNOSIS_SECONDS = 1.0  # how long the reference may be tried on other arguments
 
 
@@ -645,11 +647,13 @@ class Exercise:
         for number, name, got, expected in self._pairs(answers, wanted):
             bad = ~np.isfinite(got) & np.isfinite(expected)
             if bad.any():
-                what = "NaN" if np.isnan(got[bad][0]) else "infinite"
+                what, causes = _INFINITE
+                if np.isnan(got[bad][0]):
+                    what, causes = _NAN
                 return Verdict(
                     "not_finite",
                     f"{name} is {what} on probe {number} of {len(self._inputs())}",
-                    f"{self._probe_words(number)} Look for an overflow, a logarithm of zero, or a division by zero.",
+                    f"{self._probe_words(number)} Look for {causes}.",
                 )
         return None
 

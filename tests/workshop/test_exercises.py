@@ -113,6 +113,8 @@ def test_misconceptions_get_their_own_words(exercise):
         ),
         (lambda data: (data.mean(), np.nan), "not_finite", "variance is NaN"),
         (lambda data: (data.mean(), np.inf), "not_finite", "variance is infinite"),
+        (lambda data: (data.mean(), np.log(-data.var())), "not_finite", "a root of a negative number"),
+        (lambda data: (data.mean(), data.var() / 0), "not_finite", "a division by zero"),
         (lambda data: (data.mean(), 1j), "wrong_type", "real number"),
         (lambda data: (data.mean(), torch.ones((), device="meta")), "wrong_device", "on meta"),
         (lambda data, extra: 0, "wrong_call", "your function takes: data, extra"),

@@ -17,6 +17,10 @@ def _counts_by_listing(points, columns, latents):
     return np.array([per_point, weights.size + bias.size])
 
 
+def _sizes_law(rng):
+    return tuple(int(size) for size in np.exp(rng.uniform(0, [9, 6, 4])))
+
+
 count_parameters = Exercise(
     name="count_parameters",
     arguments=("points", "columns", "latents"),
@@ -29,7 +33,10 @@ count_parameters = Exercise(
             sum(one.numel() for one in torch.nn.Linear(columns, 2 * latents).parameters()),
         ),
     },
-    probes=[(10, 3, 1), (1000, 64, 2), (7, 5, 4), (60_000, 784, 20)],
+    probes=[(10, 3, 1), (1000, 64, 2), (7, 5, 4), (60_000, 784, 20), (1, 1, 1)],
+    law=_sizes_law,
+    rtol=1e-12,  # counts: nearly right is wrong
+    atol=0.0,
     misconceptions=[
         Misconception(
             "scales forgotten",
@@ -52,6 +59,11 @@ count_parameters = Exercise(
             "The bias counts as one number; each of the 2L outputs has its own.",
         ),
         Misconception(
+            "bias for every column",
+            lambda n, d, k: (2 * k * n, 2 * k * d + d),
+            "You count a bias for each of the D inputs. A bias is added to an output, and there are 2L of these.",
+        ),
+        Misconception(
             "encoder per point",
             lambda n, d, k: (2 * k * n, 2 * k * (d + 1) * n),
             "You give every point an encoder of its own. There is one for all points: the count does not contain N.",
@@ -65,6 +77,23 @@ count_parameters = Exercise(
             "full covariance",
             lambda n, d, k: (n * (k + k * (k + 1) // 2), (d + 1) * (k + k * (k + 1) // 2)),
             "You count a full covariance for every q. Here q is diagonal: L means and L log-variances.",
+        ),
+        Misconception(
+            "one scale for all coordinates",
+            lambda n, d, k: (n * (k + 1), (d + 1) * (k + 1)),
+            "You count one log-variance for all L coordinates. Each has its own: q may be narrow in one direction and "
+            "wide in another.",
+        ),
+        Misconception(
+            "numbers of a single q",
+            lambda n, d, k: (2 * k, 2 * k * (d + 1)),
+            "2L numbers describe the q of one point. Without an encoder each of the N points has its own.",
+        ),
+        Misconception(
+            "decoder",
+            lambda n, d, k: (2 * k * n, 2 * d * (k + 1)),
+            "You count a map from z to means and log-variances of x, a decoder. An encoder goes the other way: D "
+            "numbers go in, 2L come out.",
         ),
         Misconception(
             "size of the data",
@@ -103,6 +132,15 @@ def _encode_loop(data, weights, bias):
     return means, scales
 
 
+def _encoder_law(rng):
+    count, columns, latents = rng.integers(1, 5, 3)
+    data, weights = rng.normal(0, 1.2, (count, columns)), rng.normal(0, 0.9, (columns, 2 * latents))
+    bias = rng.normal(0, 1, 2 * latents)
+    data[rng.random(data.shape) < 0.1] = 0.0
+    weights[rng.random(weights.shape) < 0.1] = 0.0
+    return data, weights, bias
+
+
 def _from_outputs(function):
     """Return an encoder with `function(first half, second half)` of the outputs as its result."""
 
@@ -129,6 +167,12 @@ encode = Exercise(
         (np.array([[0.0, 0.0, 0.0]]), np.ones((3, 2)), np.array([0.7, -3.0])),
         (np.array([[0.2], [-0.9]]), np.array([[1.5, -0.4]]), np.array([-0.3, 0.8])),
     ],
+    law=_encoder_law,
+    extremes=[
+        (np.array([[0.5, -0.2], [0.0, 1.0]]), np.array([[0.3, -0.7], [1.1, 0.4]]), np.array([0.2, -30.0])),
+        (np.array([[0.4]]), np.array([[0.6, -1.0, 0.8, 0.5]]), np.array([0.1, -0.3, 30.0, -28.0])),
+    ],
+    stable="exp(log_var / 2) as it is, with no bound and nothing added",
     misconceptions=[
         Misconception(
             "scale = log_var",
@@ -145,6 +189,12 @@ encode = Exercise(
             _from_outputs(lambda mean, log_var: (mean, np.abs(log_var))),
             "The absolute value makes any number positive, but it is another number: the output is the logarithm of a "
             "variance, so the scale is exp(log_var / 2).",
+        ),
+        Misconception(
+            "square root of the log-variance",
+            _from_outputs(lambda mean, log_var: (mean, np.sqrt(log_var))),
+            "You took the outputs for the variances themselves, and some are negative: then there is no square root. "
+            "They are logarithms of variances: the scale is exp(log_var / 2).",
         ),
         Misconception(
             "half without exp",
@@ -171,6 +221,20 @@ encode = Exercise(
             "halves swapped",
             _from_outputs(lambda first, second: (second, np.exp(first / 2))),
             "The halves are swapped: the first L outputs are the means, the last L the log-variances.",
+        ),
+        Misconception(
+            "every second column",
+            lambda data, weights, bias: (lambda out: (out[:, ::2], np.exp(out[:, 1::2] / 2)))(data @ weights + bias),
+            "You read the outputs in turn, mean, log-variance, mean, … With L = 1 this is the same; here all L means "
+            "come first, then all L log-variances.",
+        ),
+        Misconception(
+            "bias outside the exponential",
+            lambda data, weights, bias: (
+                lambda mean, log_var, shift: (mean + shift[0], np.exp(log_var / 2) + shift[1])
+            )(*np.split(data @ weights, 2, axis=1), np.split(bias, 2)),
+            "The bias of the scale is added after the exponential, and can make it negative. It belongs to the linear "
+            "outputs: exp((data @ weights + bias) / 2).",
         ),
         Misconception(
             "bias forgotten",
@@ -237,6 +301,17 @@ def _elbo_loop(x, mean, scale, loadings, offset, noise_variance):
     return total
 
 
+def _linear_gaussian_law(rng):
+    columns, latents = rng.integers(1, 6, 2)
+    x, offset = rng.normal(0, 1.5, columns), rng.normal(0, 1, columns)
+    mean, scale = rng.normal(0, 1, latents), rng.uniform(0.1, 2, latents)
+    loadings = rng.normal(0, 1, (columns, latents))
+    loadings[rng.random(loadings.shape) < 0.1] = 0.0
+    mean[rng.random(latents) < 0.1] = 0.0
+    scale[rng.random(latents) < 0.1] = 1.0
+    return x, mean, scale, loadings, offset, float(rng.uniform(0.2, 3))
+
+
 def _fit_changed(change):
     """Return the ELBO with something added, which `change` computes from the same arguments."""
     return lambda *arguments: _elbo(*arguments) + change(*arguments)
@@ -275,6 +350,7 @@ elbo = Exercise(
             0.25,
         ),
     ],
+    law=_linear_gaussian_law,
     misconceptions=[
         Misconception(
             "spread of q forgotten",
@@ -291,6 +367,43 @@ elbo = Exercise(
             "loadings not squared in the spread",
             _fit_changed(lambda x, m, s, w, b, v: np.sum((w**2 - w) * s**2) / (2 * v)),
             "The variance of W z grows with the square of W: sum of W² · scale².",
+        ),
+        Misconception(
+            "spreads added before squaring",
+            _fit_changed(lambda x, m, s, w, b, v: (np.sum(w**2 * s**2) - np.sum((w @ s) ** 2)) / (2 * v)),
+            "For the spread you square loadings @ scale, which adds up the coordinates first. They are independent, so "
+            "their variances add up: square each W_dl · s_l, then sum.",
+        ),
+        Misconception(
+            "log p(x) itself",
+            lambda x, m, s, w, b, v: stats.multivariate_normal(b, w @ w.T + v * np.eye(len(x))).logpdf(x),
+            "This is log p(x) itself, which does not ask for q. The ELBO of this q lies below it, by the KL to the "
+            "posterior.",
+        ),
+        Misconception(
+            "logarithm of the mean likelihood",
+            lambda x, m, s, w, b, v: (
+                stats.multivariate_normal(b + w @ m, w * s**2 @ w.T + v * np.eye(len(x))).logpdf(x) - _price(m, s)
+            ),
+            "Your fit is log E_q[p(x|z)], where the spread of q has become part of the covariance. The ELBO has "
+            "E_q[log p(x|z)]: the average of the logarithm.",
+        ),
+        Misconception(
+            "entropy forgotten",
+            _fit_changed(lambda x, m, s, w, b, v: -np.sum(np.log(2 * np.pi * np.e * s**2)) / 2),
+            "This is the energy E_q[log p(x, z)] alone. The entropy of q is missing; with it, the log-prior and "
+            "the entropy together are −KL(q‖N(0, I)).",
+        ),
+        Misconception(
+            "scale for variance in the KL",
+            _fit_changed(lambda x, m, s, w, b, v: _price(m, s) - _price(m, np.sqrt(s))),
+            "In the KL you put `scale` where the variance belongs. `scale` is the standard deviation: square it, "
+            "in the logarithm too.",
+        ),
+        Misconception(
+            "KL averaged",
+            _fit_changed(lambda x, m, s, w, b, v: _price(m, s) * (1 - 1 / len(m))),
+            "You average the KL over the L latent coordinates. They are independent: their divergences add up.",
         ),
         Misconception(
             "KL forgotten",
@@ -322,6 +435,12 @@ elbo = Exercise(
             _fit_changed(lambda x, m, s, w, b, v: len(x) * np.log(2 * np.pi * v) / 2),
             "The constant −½ D log(2πσ²) is missing. For comparing two q it does not matter; for a bound on log p(x), "
             "and for learning σ², it does.",
+        ),
+        Misconception(
+            "noise missing in the constant",
+            _fit_changed(lambda x, m, s, w, b, v: len(x) * np.log(v) / 2),
+            "The constant has no σ²: it is −½ D log(2πσ²). It is what keeps a model from explaining "
+            "everything as noise: with a larger σ² the squares weigh less.",
         ),
         Misconception(
             "mean over columns",
@@ -391,12 +510,30 @@ def _given(elbos, chosen):
     return np.take_along_axis(elbos, chosen[:, None], axis=1)[:, 0]
 
 
+def _gaps_law(rng):
+    """Evidence, ELBOs and choices; gaps of 0, ties for the best and a single candidate among them."""
+    count, candidates = rng.integers(1, 6, 2)
+    elbos = rng.normal(-2, 2, (count, candidates))
+    if rng.random() < 0.2:
+        elbos = np.round(elbos)
+    log_evidence = elbos.max(axis=1) + rng.exponential(1, count) * (rng.random(count) < 0.85)
+    return log_evidence, elbos, rng.integers(0, candidates, count)
+
+
 inference_gaps = Exercise(
     name="inference_gaps",
     arguments=("log_evidence", "elbos", "chosen"),
     returns=("approximation gap", "amortisation gap"),
     reference=_gaps,
-    spellings={"torch": _gaps_torch, "loop": _gaps_loop},
+    spellings={
+        "torch": _gaps_torch,
+        "loop": _gaps_loop,
+        "diagonal": lambda e, t, c: (np.mean(e - t.max(1)), np.mean(t.max(1) - np.diag(t[:, c]))),
+        "one-hot": lambda e, t, c: [
+            np.mean(e) - np.mean(np.max(t, axis=1)),
+            np.mean(np.max(t, axis=1)) - np.mean(np.sum(t * (c[:, None] == np.arange(t.shape[1])), axis=1)),
+        ],
+    },
     probes=[
         (np.array([-1.0, -2.0]), np.array([[-1.5, -3.0], [-4.0, -2.2]]), np.array([0, 0])),
         (
@@ -411,6 +548,7 @@ inference_gaps = Exercise(
             np.array([0, 1, 1, 1]),
         ),
     ],
+    law=_gaps_law,
     misconceptions=[
         Misconception(
             "one member for all points",
@@ -428,6 +566,18 @@ inference_gaps = Exercise(
             lambda e, t, c: (np.mean(e - t.max(axis=1)), np.mean(e - _given(t, c))),
             "Your second number is the whole inference gap, from the evidence down to the encoder. The amortisation "
             "gap begins at the best member of the family.",
+        ),
+        Misconception(
+            "inference gap first",
+            lambda e, t, c: (np.mean(e - _given(t, c)), _gaps(e, t, c)[1]),
+            "Your first number is the whole inference gap, from the evidence down to the encoder. The approximation "
+            "gap ends at the best member of the family.",
+        ),
+        Misconception(
+            "every choice for every point",
+            lambda e, t, c: (_gaps(e, t, c)[0], np.mean(t.max(axis=1)) - np.mean(t[:, c])),
+            "elbos[:, chosen] is a table of N × N: every point with the columns of all the others. Point n asks for "
+            "row n and column chosen[n] together: elbos[np.arange(N), chosen].",
         ),
         Misconception(
             "sign",
@@ -464,6 +614,11 @@ inference_gaps = Exercise(
             "average member for the best",
             lambda e, t, c: (np.mean(e - t.mean(axis=1)), np.mean(t.mean(axis=1) - _given(t, c))),
             "You average over the members of the family. What the family can do is what its best member does.",
+        ),
+        Misconception(
+            "position for value",
+            lambda e, t, c: (np.mean(e - t.argmax(axis=1)), np.mean(t.argmax(axis=1) - _given(t, c))),
+            "argmax says in which column the best ELBO stands, not how large it is: take the maximum itself.",
         ),
         Misconception(
             "worst for the best",

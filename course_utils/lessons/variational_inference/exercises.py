@@ -14,6 +14,15 @@ def _entropy_loop(scale):
     return total
 
 
+def _scales_law(rng):
+    """Scales so small and so large that the entropy has either sign; ones and ties among them."""
+    scale = np.exp(rng.uniform(-3.5, 1.5, rng.integers(1, 7)))
+    scale[rng.random(len(scale)) < 0.15] = 1.0
+    if rng.random() < 0.2:
+        scale[:] = scale[0]
+    return (scale,)
+
+
 gaussian_entropy = Exercise(
     name="gaussian_entropy",
     arguments=("scale",),
@@ -31,6 +40,9 @@ gaussian_entropy = Exercise(
         (np.array([1.0, 1.0]),),
         (np.array([0.05, 0.2, 0.9, 3.1]),),
     ],
+    law=_scales_law,
+    extremes=[(np.linspace(0.01, 0.1, 300),), (np.linspace(50.0, 90.0, 200),)],
+    stable="take the logarithm of each coordinate and add; the product of so many scales overflows or becomes 0",
     misconceptions=[
         Misconception(
             "half missing",
@@ -61,6 +73,12 @@ gaussian_entropy = Exercise(
             "You average over the coordinates. Entropies of independent parts add up.",
         ),
         Misconception(
+            "logarithm of the sum",
+            lambda scale: np.log(2 * np.pi * np.e * np.sum(scale**2)) / 2,
+            "You add the variances and take one logarithm. The entropies add up: first the logarithm of each "
+            "coordinate, then the sum.",
+        ),
+        Misconception(
             "constant once",
             lambda scale: np.log(2 * np.pi * np.e) / 2 + np.sum(np.log(scale)),
             "The constant ½ log(2πe) is there once, but every one of the D coordinates brings its own.",
@@ -72,9 +90,10 @@ gaussian_entropy = Exercise(
             "log(2πe s²).",
         ),
         Misconception(
-            "sign",
-            lambda scale: -np.sum(np.log(2 * np.pi * np.e * scale**2)) / 2,
-            "The sign is turned: this is E[log q]. The entropy is E[−log q], and grows with the scale.",
+            "never negative",
+            lambda scale: max(0.0, np.sum(np.log(2 * np.pi * np.e * scale**2)) / 2),
+            "You keep the entropy from falling below 0. That of a density may: a narrow one exceeds 1, and −log q is "
+            "negative there.",
         ),
     ],
     hints=[
@@ -105,6 +124,14 @@ def _kl_scales(mean_q, log_var_q, mean_p, log_var_p):
     return (np.log(scale_p / scale_q) + (scale_q**2 + (mean_q - mean_p) ** 2) / (2 * scale_p**2) - 0.5).sum()
 
 
+def _kl_full(mean_q, log_var_q, mean_p, log_var_p):
+    """The formula for full covariances."""
+    precision, shift = np.diag(np.exp(-log_var_p)), mean_p - mean_q
+    log_det = np.sum(log_var_p) - np.sum(log_var_q)
+    trace = np.trace(precision @ np.diag(np.exp(log_var_q)))
+    return (trace + shift @ precision @ shift - len(shift) + log_det) / 2
+
+
 def _kl_loop(mean_q, log_var_q, mean_p, log_var_p):
     total = 0.0
     for a, u, b, v in zip(mean_q, log_var_q, mean_p, log_var_p, strict=True):
@@ -112,18 +139,55 @@ def _kl_loop(mean_q, log_var_q, mean_p, log_var_p):
     return total
 
 
+def _two_gaussians_law(rng):
+    """Two Gaussians; now and then p is N(0, I), or q itself."""
+    size = rng.integers(1, 6)
+    mean_q, log_var_q = rng.normal(0, 1.5, size), rng.normal(0, 1.2, size)
+    mean_p, log_var_p = rng.normal(0, 1.5, size), rng.normal(0, 1.2, size)
+    log_var_q[rng.random(size) < 0.1] = 0.0
+    mean_p[rng.random(size) < 0.1] = 0.0
+    kind = rng.random()
+    if kind < 0.1:
+        mean_p, log_var_p = np.zeros(size), np.zeros(size)
+    elif kind < 0.2:
+        mean_p, log_var_p = mean_q.copy(), log_var_q.copy()
+    return mean_q, log_var_q, mean_p, log_var_p
+
+
+def _read_as_variances(mean_q, log_var_q, mean_p, log_var_p):
+    ratio = log_var_q / log_var_p
+    return np.sum(ratio + (mean_q - mean_p) ** 2 / log_var_p - 1 - np.log(ratio)) / 2
+
+
+def _read_as_variances_apart(mean_q, log_var_q, mean_p, log_var_p):
+    fit = (log_var_q + (mean_q - mean_p) ** 2) / log_var_p
+    return np.sum(fit - 1 - (np.log(log_var_q) - np.log(log_var_p))) / 2
+
+
+def _read_as_scales(mean_q, log_var_q, mean_p, log_var_p):
+    fit = (log_var_q**2 + (mean_q - mean_p) ** 2) / (2 * log_var_p**2)
+    return np.sum(np.log(log_var_p / log_var_q) + fit - 0.5)
+
+
 gaussian_kl = Exercise(
     name="gaussian_kl",
     arguments=("mean_q", "log_var_q", "mean_p", "log_var_p"),
     returns="divergence",
     reference=_kl,
-    spellings={"torch": _kl_torch, "loop": _kl_loop, "scales": _kl_scales},
+    spellings={"torch": _kl_torch, "loop": _kl_loop, "scales": _kl_scales, "full covariances": _kl_full},
     probes=[
         (np.array([1.0]), np.array([0.0]), np.array([0.0]), np.array([0.5])),
         (np.array([0.5]), np.array([-1.2]), np.array([-0.3]), np.array([0.4])),
         (np.array([2.0, -1.0, 0.3]), np.array([0.7, -2.0, 1.0]), np.array([1.5, 0.2, 0.0]), np.array([-0.5, 0.3, 0.6])),
         (np.array([0.4, 3.0]), np.array([-0.6, 0.9]), np.zeros(2), np.array([0.2, -0.4])),
     ],
+    law=_two_gaussians_law,
+    extremes=[
+        (np.zeros(3), np.array([-300.0, -280.0, -290.0]), np.array([0.5, -1.0, 2.0]), np.array([0.3, -1.0, 0.7])),
+        (np.zeros(3), np.array([300.0, 290.0, 299.0]), np.array([0.5, -1.0, 2.0]), np.array([290.0, 285.0, 300.0])),
+        (np.zeros(2), np.array([-300.0, -299.0]), np.array([0.5, -1.0]), np.array([300.0, 299.0])),
+    ],
+    stable="the logarithms are there already: add and subtract them, and take none of a product",
     misconceptions=[
         Misconception(
             "direction swapped",
@@ -131,9 +195,35 @@ gaussian_kl = Exercise(
             "This is KL(p‖q). The divergence is not symmetric: here the expectation is under q.",
         ),
         Misconception(
-            "half missing",
-            lambda mean_q, log_var_q, mean_p, log_var_p: 2 * _kl(mean_q, log_var_q, mean_p, log_var_p),
-            "Exactly twice too large: the ½ in front of the sum is missing.",
+            "to the standard normal",
+            lambda mean_q, log_var_q, mean_p, log_var_p: _kl(mean_q, log_var_q, 0 * mean_p, 0 * log_var_p),
+            "This is KL(q‖N(0, I)): your p is the standard normal, whatever `mean_p` and `log_var_p` are. Here p has a "
+            "mean and a variance of its own.",
+        ),
+        Misconception(
+            "log-variances read as variances",
+            _read_as_variances,
+            "You took the `log_var` for the variances themselves; they may be 0 or negative, as no variance can. The "
+            "variance is np.exp(log_var), and its logarithm is log_var.",
+        ),
+        Misconception(
+            "log-variances read as variances, logarithms apart",
+            _read_as_variances_apart,
+            "You took the `log_var` for the variances themselves, and the logarithm of a negative one is not a number. "
+            "log_var is log σ² already, and σ² is np.exp(log_var).",
+        ),
+        Misconception(
+            "log-variances read as scales",
+            _read_as_scales,
+            "You took the `log_var` for standard deviations; they may be negative. σ² is np.exp(log_var), and σ is "
+            "np.exp(log_var / 2).",
+        ),
+        Misconception(
+            "spread of q forgotten",
+            lambda mean_q, log_var_q, mean_p, log_var_p: (
+                _kl(mean_q, log_var_q, mean_p, log_var_p) - np.sum(np.exp(log_var_q - log_var_p)) / 2
+            ),
+            "You put the mean of q in the place of z: E_q[(z − m_p)²] is larger than (m_q − m_p)², by σ_q².",
         ),
         Misconception(
             "log-variance for variance",
@@ -205,6 +295,14 @@ gaussian_kl = Exercise(
             "The logarithm has the wrong sign: a narrower q has a larger log q, so the term is −log(σ_q²/σ_p²).",
         ),
         Misconception(
+            "logarithm forgotten",
+            lambda mean_q, log_var_q, mean_p, log_var_p: (
+                _kl(mean_q, log_var_q, mean_p, log_var_p) + np.sum(log_var_q - log_var_p) / 2
+            ),
+            "The logarithm of the ratio of the variances is missing. It comes from the factors 1/σ in front of the two "
+            "densities, and keeps q from shrinking to a point.",
+        ),
+        Misconception(
             "not squared",
             lambda mean_q, log_var_q, mean_p, log_var_p: (
                 _kl(mean_q, log_var_q, mean_p, log_var_p)
@@ -224,11 +322,6 @@ gaussian_kl = Exercise(
                 / 2
             ),
             "These are the divergences of the single coordinates. q and p are products, so their sum is asked for.",
-        ),
-        Misconception(
-            "mean for sum",
-            lambda mean_q, log_var_q, mean_p, log_var_p: _kl(mean_q, log_var_q, mean_p, log_var_p) / len(mean_q),
-            "You average over the coordinates; the divergence of a product is the sum.",
         ),
     ],
     hints=[
@@ -265,10 +358,32 @@ def _elbo_loop(noise, mean, scale, data):
     total = 0.0
     for one in noise:
         z = mean + scale * one
-        share = 1 / (1 + np.exp(-z))
-        total += sum(np.log(share) if x else np.log(1 - share) for x in data)
+        total -= sum(np.logaddexp(0, -z) if x else np.logaddexp(0, z) for x in data)
         total += stats.norm.logpdf(z) - stats.norm.logpdf(z, mean, scale)
     return total / len(noise)
+
+
+def _with_likelihood(function):
+    """Return the estimate with another log-likelihood, `function(z, mean, data)` for each draw."""
+
+    def estimate(noise, mean, scale, data):
+        z = mean + scale * noise
+        return np.mean(function(z, mean, data) + _standard(z) - _standard(noise) + np.log(scale))
+
+    return estimate
+
+
+def _log_weights(noise, mean, scale, data):
+    z = mean + scale * noise
+    return _coin(z, data) + _standard(z) - _standard(noise) + np.log(scale)
+
+
+def _coin_law(rng):
+    draws, count = rng.integers(1, 7, 2)
+    noise = rng.standard_normal(draws)
+    noise[rng.random(draws) < 0.1] = 0.0
+    mean, scale = float(rng.normal(0, 1.2)), float(rng.uniform(0.1, 2.5))
+    return noise, mean, 1.0 if rng.random() < 0.1 else scale, rng.integers(0, 2, count).astype(float)
 
 
 def _given(z, mean, scale, data):
@@ -285,7 +400,7 @@ elbo_estimate = Exercise(
         "torch": _elbo_torch,
         "loop": _elbo_loop,
         "scipy": lambda noise, mean, scale, data: np.mean(
-            stats.bernoulli.logpmf(data, special.expit(mean + scale * noise)[:, None]).sum(axis=1)
+            special.log_expit((2 * data - 1) * (mean + scale * noise)[:, None]).sum(axis=1)
             + stats.norm.logpdf(mean + scale * noise)
             - stats.norm.logpdf(mean + scale * noise, mean, scale)
         ),
@@ -296,6 +411,13 @@ elbo_estimate = Exercise(
         (np.array([1.2, -0.7, 0.1, 2.0]), 0.6, 0.3, np.array([1.0, 0.0, 1.0, 0.0, 1.0, 1.0])),
         (np.array([-0.2, 0.4, 1.5]), -1.5, 2.0, np.zeros(4)),
     ],
+    law=_coin_law,
+    extremes=[
+        (np.array([0.5, -1.0]), 60.0, 1.0, np.array([1.0, 0.0, 0.0])),
+        (np.array([0.0, 0.3]), -60.0, 2.0, np.array([1.0, 0.0])),
+        (np.array([0.2]), 900.0, 0.5, np.array([0.0, 1.0])),
+    ],
+    stable="np.logaddexp(0, z) for log(1 + eᶻ); 1 − σ(z) is rounded to 0 for large z",
     misconceptions=[
         Misconception(
             "log q forgotten",
@@ -328,17 +450,62 @@ elbo_estimate = Exercise(
             "The log-prior is missing: log p(x, z) = log p(x | z) + log p(z).",
         ),
         Misconception(
-            "sum over draws",
-            lambda noise, mean, scale, data: len(noise) * _elbo(noise, mean, scale, data),
-            "You sum over the draws. An expectation is estimated by their mean.",
-        ),
-        Misconception(
             "mean over data",
             lambda noise, mean, scale, data: (
                 _elbo(noise, mean, scale, data) - np.mean(_coin(mean + scale * noise, data)) * (1 - 1 / len(data))
             ),
             "The log-likelihood is averaged over the data. It is a sum, one term for each observation; only the draws "
             "are averaged.",
+        ),
+        Misconception(
+            "log-odds read as a probability",
+            _with_likelihood(lambda z, mean, data: data.sum() * np.log(z) + (1 - data).sum() * np.log(1 - z)),
+            "You took z for the probability of a one; a draw from q may be negative, or larger than 1. z are the "
+            "log-odds: the probability is σ(z) = 1/(1 + e^(−z)).",
+        ),
+        Misconception(
+            "number of ones for their sequence",
+            _with_likelihood(
+                lambda z, mean, data: (
+                    _coin(z, data) - special.betaln(data.sum() + 1, (1 - data).sum() + 1) - np.log(len(data) + 1)
+                )
+            ),
+            "This takes the binomial probability of how many ones there are. The data are a sequence: each datum has "
+            "its own σ(z) or 1 − σ(z), and no binomial coefficient stands before them.",
+        ),
+        Misconception(
+            "only the ones",
+            _with_likelihood(lambda z, mean, data: -data.sum() * np.logaddexp(0, -z)),
+            "Only the ones count here. A zero has a probability too, 1 − σ(z).",
+        ),
+        Misconception(
+            "likelihood at the mean",
+            _with_likelihood(lambda z, mean, data: _coin(mean, data)),
+            "The log-likelihood is taken at the mean of q. Like the other two terms it is averaged over the draws.",
+        ),
+        Misconception(
+            "prior and q once for each datum",
+            lambda noise, mean, scale, data: (
+                _elbo(noise, mean, scale, data) + (len(data) - 1) * np.mean(_log_weights(noise, mean, scale, data[:0]))
+            ),
+            "log p(z) and −log q(z) are there once for each of the N observations. z is one unknown for all of them: "
+            "add up the log-likelihood over the data first, then add the other two once.",
+        ),
+        Misconception(
+            "log of the mean weight",
+            lambda *arguments: special.logsumexp(_log_weights(*arguments)) - np.log(len(arguments[0])),
+            "This is the logarithm of the average of p(x, z)/q(z), a tighter bound of its own. The ELBO is the average "
+            "of the logarithms.",
+        ),
+        Misconception(
+            "variance in log q",
+            lambda noise, mean, scale, data: np.mean(
+                _coin(mean + scale * noise, data)
+                + _standard(mean + scale * noise)
+                - stats.norm.logpdf(mean + scale * noise, mean, scale**2)
+            ),
+            "The draws are right, but log q is computed with `scale`² as the standard deviation: scipy and torch take "
+            "the standard deviation itself.",
         ),
         Misconception(
             "scale squared",
@@ -405,6 +572,21 @@ def _update_precision_torch(data, mean, scale, prior_mean, prior_strength, prior
     return torch.tensor(prior_shape + (len(data) + 1) / 2), prior_rate + 0.5 * squares + 0.5 * prior_strength * shift
 
 
+def _precision_law(rng):
+    data = rng.normal(rng.normal(0, 2), 2, rng.integers(1, 7))
+    mean, prior_mean = rng.normal(0, 2, 2)
+    if rng.random() < 0.1:
+        mean = prior_mean
+    return data, float(mean), rng.uniform(0.1, 2), float(prior_mean), *rng.uniform(0.2, 4, 3).tolist()
+
+
+def _exact_posterior(data, mean, scale, prior_mean, prior_strength, prior_shape, prior_rate):
+    average, total = data.mean(), prior_strength + len(data)
+    squares = np.sum((data - average) ** 2)
+    pull = prior_strength * len(data) / total * (average - prior_mean) ** 2
+    return prior_shape + len(data) / 2, prior_rate + (squares + pull) / 2
+
+
 def _changed(shape=0.0, rate=None):
     """Return the update with something added to its shape, and to its rate what `rate` gives."""
 
@@ -426,6 +608,7 @@ update_precision = Exercise(
         (np.array([79.0, 74.0, 85.0, 88.0]), 80.5, 2.5, 70.0, 0.5, 2.0, 60.0),
         (np.array([-0.4]), 0.3, 1.2, 1.0, 3.0, 0.7, 0.2),
     ],
+    law=_precision_law,
     misconceptions=[
         Misconception(
             "half for the mean forgotten",
@@ -448,6 +631,24 @@ update_precision = Exercise(
             _changed(rate=lambda x, m, s, m0, l0, a0, b0: -(len(x) + l0) * s**2 / 2),
             "You put the mean of q(μ) in the place of μ. The expected square is larger: E[(x − μ)²] = (x − m)² + s². "
             "Leaving s² out ignores what is unknown about μ.",
+        ),
+        Misconception(
+            "exact posterior",
+            _exact_posterior,
+            "These are shape and rate of the exact posterior, which does not ask for q(μ). Mean field does: average "
+            "the squares under q(μ) = N(mean, scale²).",
+        ),
+        Misconception(
+            "exponent for shape",
+            _changed(shape=-1.0),
+            "This is what multiplies log τ, and that is a − 1: the density of Gamma(a, b) contains τ^(a−1). Add the 1 "
+            "to get the shape.",
+        ),
+        Misconception(
+            "squares around the data's mean",
+            _changed(rate=lambda x, m, s, m0, l0, a0, b0: -len(x) * (x.mean() - m) ** 2 / 2),
+            "You square the distances to the average of the data. Under q(μ) the mean is `mean`, which the prior has "
+            "pulled away from it.",
         ),
         Misconception(
             "scale for variance",
@@ -473,16 +674,6 @@ update_precision = Exercise(
             "prior's strength forgotten",
             _changed(rate=lambda x, m, s, m0, l0, a0, b0: (1 - l0) * ((m - m0) ** 2 + s**2) / 2),
             "E[(μ − μ₀)²] must be multiplied by the prior's strength κ₀.",
-        ),
-        Misconception(
-            "prior rate forgotten",
-            _changed(rate=lambda x, m, s, m0, l0, a0, b0: -b0),
-            "The prior's own rate b₀ is missing from the rate.",
-        ),
-        Misconception(
-            "prior shape forgotten",
-            lambda *a: ((len(a[0]) + 1) / 2, _update_precision(*a)[1]),
-            "The prior's own shape a₀ is missing from the shape.",
         ),
         Misconception(
             "scale of the Gamma",
