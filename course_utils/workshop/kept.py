@@ -26,6 +26,7 @@ from torch import Tensor, nn
 FOLDER = "VAE_COURSE_MODELS"
 """The environment variable that names the folder."""
 
+ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("numpy", "scikit-learn", "scipy", "torch")
 
 P = ParamSpec("P")
@@ -66,6 +67,8 @@ def kept(train: Callable[P, R]) -> Callable[P, R]:
 def foundations(root: Path, threads: int) -> str:
     """Return a digest of all that a trained model depends on: code, data, versions, and how the processor adds up."""
     names = sorted([*root.glob("course_utils/**/*.py"), *root.glob("data/**/*")])
+    if not names:
+        raise FileNotFoundError(f"{root} holds neither course_utils nor data: a digest of nothing would fit all code")
     left_out = root / "data" / "cache"  # downloads, which no lesson waits for
     digest = hashlib.sha256()
     for path in names:
@@ -92,7 +95,7 @@ def _place(train: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     values = list(call.arguments.items())
     if not _plain(values):
         return None
-    known = foundations(Path(__file__).resolve().parents[1], torch.get_num_threads())
+    known = foundations(ROOT, torch.get_num_threads())
     asked = f"{train.__module__}.{train.__qualname__}{values!r}"
     name = f"{train.__qualname__}-{_digest(asked)}"
     return Path(folder) / f"{name}-{_digest(known + asked)}.pickle"

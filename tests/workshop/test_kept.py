@@ -157,6 +157,13 @@ def test_the_digest_is_of_code_data_versions_and_threads(tree, monkeypatch):
     kept.foundations.cache_clear()
 
 
+def test_the_digest_is_of_this_course_and_never_of_nothing(tmp_path):
+    assert (kept.ROOT / "course_utils" / "workshop" / "kept.py").is_file()
+    assert (kept.ROOT / "data" / "README.md").is_file()
+    with pytest.raises(FileNotFoundError, match="a digest of nothing would fit all code"):
+        fresh(tmp_path)
+
+
 def test_an_interrupted_write_leaves_nothing(folder, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
