@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.workshop import kept
+from course_utils.workshop import model_cache
 from tools import check
 from tools.publish import browser, npm
 
@@ -209,7 +209,7 @@ def test_the_stages_hold_every_check_and_the_browser_is_last():
             assert one.environment["OMP_NUM_THREADS"] == "1"
             assert one.environment["PYTHONPATH"] == str(ROOT / "tests" / "offline")
     assert [one.name for one in todo if one.environment.get("TQDM_DISABLE")] == ["outputs (nbval)"]
-    assert [one.name for one in todo if kept.FOLDER in one.environment] == [
+    assert [one.name for one in todo if model_cache.FOLDER in one.environment] == [
         "units and contracts",
         "explorers' frames",
         "browser",

@@ -124,7 +124,11 @@ def lesson_stages(paths: Sequence[Path], jobs: int) -> list[Stage]:
         if path.suffix != ".ipynb" or not path.is_file() or path.resolve().parent != NOTEBOOKS:
             raise ValueError(f"{path} is no lesson: name notebooks of the course, such as notebooks/08_vae.ipynb")
     names = [path.stem for path in paths]
-    files = ["tests/notebooks/test_notebooks.py", "tests/publish/test_student_copy.py"]
+    files = [
+        "tests/notebooks/test_notebooks.py",
+        "tests/lessons/test_explorer_sweeps.py",
+        "tests/publish/test_student_copy.py",
+    ]
     mutants = [ROOT / "tests" / "lessons" / f"test_mutations_{name[:2]}.py" for name in names]
     files = [str(path.relative_to(ROOT)) for path in mutants if path.is_file()] + files
     chosen = " or ".join([*names, *(path.stem for path in mutants)])

@@ -2,7 +2,8 @@
 
 The lesson's own cells are executed, in one process of their own, without pictures, explorers and exercises. The
 lesson is run once as it stands; at the cell that a mutant changes, a copy of the process goes on with the changed cell
-and X"""
+until a claim objects.
+"""
 
 import contextlib
 import inspect

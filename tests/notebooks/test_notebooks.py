@@ -1,6 +1,5 @@
 """Every notebook of the course keeps every contract; a new lesson is held to them by existing."""
 
-import math
 import re
 from pathlib import Path
 
@@ -53,29 +52,6 @@ def test_strict_nbval_compares_something(path, record_property):
     )
     assert compared > 0
     assert compared == showing - ignored
-
-
-@every_notebook
-def test_every_explorer_of_the_lesson_survives_a_sweep(path):
-    module = contracts.lesson_module(read(path))
-    assert len(module.EXPLORERS) >= len(contracts.explorer_cells(read(path)))
-    for name, build in module.EXPLORERS.items():
-        explorer = build()
-        try:
-            states = explorer.sweep()
-        finally:
-            explorer.close()
-        assert len(states) >= 3, name
-        for text in (explorer.title, explorer.alt, *(control.caption for control in explorer.controls)):
-            assert not re.search(r"[_$^\\{}]", text), (name, text)
-        for parameters, sentence in states:
-            assert sentence.strip(), (name, parameters)
-            # It is shown and read out as it stands: nothing turns an underscore or TeX into a subscript.
-            assert not re.search(r"[_$^\\{}]", sentence), (name, sentence)
-            assert all(math.isfinite(x) for x in parameters.values() if isinstance(x, float)), (
-                name,
-                parameters,
-            )
 
 
 @every_notebook

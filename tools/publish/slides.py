@@ -41,6 +41,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DECK = Path(__file__).resolve().parent / "deck"
 MARKER = ".built-by-slides"
 WIDTH, HEIGHT = 1280, 720
+"""How large a slide is; the page hands it on to deck.js and deck.css."""
+
 MARGIN = 0.04
 """The part of a slide that stays free at its right and at its bottom."""
 
@@ -150,7 +152,8 @@ def deck_html(notebook: NotebookNode, title: str, folder: Path) -> str:
         extra_template_basedirs=[str(DECK.parent)],
         embed_images=True,
     )
-    page, _ = exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}, "deck": {"title": title}})
+    deck = {"title": title, "width": WIDTH, "height": HEIGHT}
+    page, _ = exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}, "deck": deck})
     return page
 
 

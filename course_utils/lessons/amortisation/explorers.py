@@ -11,7 +11,7 @@ from course_utils.lessons.amortisation.models import faithful_mixture, zeros_and
 from course_utils.models.ppca import fit_ppca
 from course_utils.workshop.data import old_faithful
 from course_utils.workshop.explorer import Choice, Explorer, Slider
-from course_utils.workshop.kept import kept
+from course_utils.workshop.model_cache import kept
 from course_utils.workshop.style import palette
 
 _LATENTS = 2

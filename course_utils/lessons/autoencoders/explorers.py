@@ -10,7 +10,7 @@ from course_utils.lessons.autoencoders.models import letters
 from course_utils.models.autoencoders import Autoencoder, autoencoder_loss, completeness, fit_pca
 from course_utils.workshop.data import digits
 from course_utils.workshop.explorer import Choice, Explorer, Slider
-from course_utils.workshop.kept import kept
+from course_utils.workshop.model_cache import kept
 from course_utils.workshop.style import palette
 from course_utils.workshop.training import train_quietly
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_utils.models.disentanglement import linear_schedule, sprites
 from course_utils.models.vae import VAE
-from course_utils.workshop.kept import kept
+from course_utils.workshop.model_cache import kept
 from course_utils.workshop.training import train_quietly
 
 SIDE, LATENTS, EPOCHS = 16, 6, 60

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_utils.models.discrete import CategoricalVAE
 from course_utils.workshop.data import digits
-from course_utils.workshop.kept import kept
+from course_utils.workshop.model_cache import kept
 from course_utils.workshop.style import palette
 from course_utils.workshop.training import train_quietly
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from course_utils.models.autoencoders import Autoencoder, autoencoder_loss
 from course_utils.models.vae import VAE
 from course_utils.workshop.data import digits
-from course_utils.workshop.kept import kept
+from course_utils.workshop.model_cache import kept
 from course_utils.workshop.training import train_quietly
 
 _TRAINING = 1500

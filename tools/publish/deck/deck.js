@@ -1,6 +1,7 @@
 /* Starts a deck: mathematics and pictures are measured, in the deck's fonts, while all slides are laid out; then the
    slides begin. */
-const WIDTH = 1280, HEIGHT = 720, SMALLEST = 0.6, LARGEST = 1.6;
+const [WIDTH, HEIGHT] = document.documentElement.dataset.slide.split("x").map(Number);
+const SMALLEST = 0.6, LARGEST = 1.6;
 
 document.documentElement.classList.add("laid-out");
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from course_utils.lessons import gumbel
-from course_utils.workshop import kept
+from course_utils.workshop import model_cache
 
 trained = []
 
@@ -31,13 +31,13 @@ def train(size: int, seed: int = 0, name: str = "", kind: tuple = ()):
 
 
 train.__module__ = "course_utils.lessons.linear"  # as if it were of the package
-remembered = kept.kept(train)
+remembered = model_cache.kept(train)
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """The folder in which models are kept."""
-    monkeypatch.setenv(kept.FOLDER, str(tmp_path / "models"))
+    """The folder in which models are model_cache."""
+    monkeypatch.setenv(model_cache.FOLDER, str(tmp_path / "models"))
     trained.clear()
     return tmp_path / "models"
 
@@ -119,7 +119,7 @@ def test_under_other_code_it_is_trained_again_and_the_earlier_one_goes(folder, m
     remembered(3)
     remembered(4)
     before = entries(folder)
-    monkeypatch.setattr(kept, "foundations", lambda root, threads: "of other code")
+    monkeypatch.setattr(model_cache, "foundations", lambda root, threads: "of other code")
     remembered(3)
     assert trained == [(3, 0), (4, 0), (3, 0)]
     after = entries(folder)
@@ -137,8 +137,8 @@ def tree(tmp_path):
 
 
 def fresh(tree, threads=1):
-    kept.foundations.cache_clear()
-    return kept.foundations(tree, threads)
+    model_cache.foundations.cache_clear()
+    return model_cache.foundations(tree, threads)
 
 
 def test_the_digest_is_of_code_data_versions_and_threads(tree, monkeypatch):
@@ -151,15 +151,15 @@ def test_the_digest_is_of_code_data_versions_and_threads(tree, monkeypatch):
     seen.add(fresh(tree))
     (tree / "data" / "cache" / "download").write_text("C")
     assert fresh(tree) in seen, "downloads do not count"
-    monkeypatch.setattr(kept.importlib.metadata, "version", lambda name: "0.0")
+    monkeypatch.setattr(model_cache.importlib.metadata, "version", lambda name: "0.0")
     seen.add(fresh(tree))
     assert len(seen) == 6
-    kept.foundations.cache_clear()
+    model_cache.foundations.cache_clear()
 
 
 def test_the_digest_is_of_this_course_and_never_of_nothing(tmp_path):
-    assert (kept.ROOT / "course_utils" / "workshop" / "kept.py").is_file()
-    assert (kept.ROOT / "data" / "README.md").is_file()
+    assert (model_cache.ROOT / "course_utils" / "workshop" / "model_cache.py").is_file()
+    assert (model_cache.ROOT / "data" / "README.md").is_file()
     with pytest.raises(FileNotFoundError, match="a digest of nothing would fit all code"):
         fresh(tmp_path)
 
@@ -169,7 +169,7 @@ def test_an_interrupted_write_leaves_nothing(folder, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(kept.os, "replace", interrupt)
+        patch.setattr(model_cache.os, "replace", interrupt)
         with pytest.raises(KeyboardInterrupt):
             remembered(3)
     assert entries(folder) == []
@@ -192,7 +192,7 @@ def test_nothing_is_kept_unless_asked_for_or_where_it_would_be_unsound(folder, m
         patch.setattr(train, "__module__", "mutant")
         remembered(3)
     assert not folder.exists(), "a changed copy of a module is not what the digest describes"
-    monkeypatch.delenv(kept.FOLDER)
+    monkeypatch.delenv(model_cache.FOLDER)
     remembered(3)
     remembered(3)
     assert len(trained) == 4
