@@ -81,6 +81,10 @@ SLIPS = {
         ).mean(),
         "over the images j",
     ),
+    "9.3 never negative": (
+        beta_vae.minibatch_correlation,
+        lambda q, n: _correlation(q, n, lambda terms: terms.logsumexp(1)).clamp(min=0), "below 0 set to 0",
+    ),
     "9.3 without its own image": (
         beta_vae.minibatch_correlation,
         lambda q, n: _correlation(

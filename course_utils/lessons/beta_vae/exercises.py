@@ -149,6 +149,7 @@ water_filling = Exercise(
         (np.array([0.9, 0.2, 5.0, 1.7]), 1.2),
         (np.array([2.0, 7.5, 0.3]), 2),
         (np.array([0.6]), 1.5),
+        (np.array([3.0]), 0.8),
         (np.array([1e6, 1e-6, 3.0]), 1e-3),
     ],
     law=_water_law,
@@ -302,6 +303,8 @@ minibatch_correlation = Exercise(
         (_pairwise(0, 2, 2), 10),
         (_pairwise(1, 4, 3), 60),
         (_pairwise(3, 3, 3), 90),
+        # each latent is at home with another image: the estimate, which is too low, is negative
+        (_tensor([[-9.0, 0.0], [0.5, -8.0]], [[0.2, -7.0], [-9.5, 0.1]]), 3),
     ],
     law=_correlation_law,
     # all densities are small; those of one draw; of one latent; of all images but the draw's own
