@@ -510,3 +510,13 @@ def test_of_several_gradients_the_missing_one_is_named():
         law=lambda rng: (torch.tensor(rng.normal(size=3)), torch.tensor(rng.normal(size=3))), gradients=("x", "y"),
     )  # fmt: skip
     assert "no gradient reaches `y`" in exercise.examine(lambda x, y: x * y.detach()).detail
+
+
+def test_randomness_of_its_own_is_noticed_although_the_first_wrong_answer_comes_back(total):
+    calls = []
+
+    def answer(data, scale):
+        calls.append(scale)
+        return 0.0 if scale == 1.0 else float(len(calls))
+
+    assert total.examine(answer).pattern == "own randomness"

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import torch
+from scipy import special
 
 from course_utils.models.disentanglement import linear_schedule
 from course_utils.workshop.exercises import Exercise, Misconception
@@ -11,6 +12,15 @@ from course_utils.workshop.exercises import Exercise, Misconception
 
 def _tensor(*values):
     return torch.tensor(values, dtype=torch.float64)
+
+
+def _elbo_law(rng):
+    count = rng.integers(1, 7)
+    kl = rng.gamma(1.5, 3.0, count)
+    kl[rng.random(count) < 0.2] = 0.0
+    beta = rng.choice([0.0, 1.0, rng.uniform(0.05, 1), rng.uniform(1, 9)], p=[0.1, 0.1, 0.4, 0.4])
+    reconstruction = rng.normal(-30, 25, count)
+    return torch.tensor(reconstruction), torch.tensor(kl), int(beta) if beta in (0, 1) else float(beta)
 
 
 beta_elbo = Exercise(
@@ -24,12 +34,16 @@ beta_elbo = Exercise(
         "loop": lambda reconstruction, kl, beta: (
             sum(float(r) - beta * float(k) for r, k in zip(reconstruction, kl, strict=True)) / len(kl)
         ),
+        "inner product": lambda reconstruction, kl, beta: (
+            torch.stack([reconstruction, kl]).mean(1) @ torch.tensor([1.0, -beta], dtype=torch.float64)
+        ),
     },
     probes=[
         (_tensor(-10.0, -13.0), _tensor(2.0, 3.0), 4.0),
         (_tensor(-20.5, 3.0, -7.0), _tensor(0.5, 6.0, 1.2), 0.5),
         (_tensor(-90.0, -85.0, -99.0, -70.0), _tensor(7.0, 0.1, 3.3, 12.0), 2.5),
     ],
+    law=_elbo_law,
     misconceptions=[
         Misconception(
             "β on the wrong term",
@@ -67,6 +81,17 @@ beta_elbo = Exercise(
             lambda reconstruction, kl, beta: (reconstruction - kl / beta).mean(),
             "You divided the KL by β. A larger β must make a nat of code more expensive.",
         ),
+        Misconception(
+            "KL summed, the rest averaged",
+            lambda reconstruction, kl, beta: reconstruction.mean() - beta * kl.sum(),
+            "The reconstruction is averaged over the images and the KL is added up, so β counts N times. Both terms "
+            "are averaged.",
+        ),
+        Misconception(
+            "a weighted average of the terms",
+            lambda reconstruction, kl, beta: ((1 - beta) * reconstruction - beta * kl).mean(),
+            "You gave the terms the weights 1 − β and β. The weight of the reconstruction stays 1: β = 1 is the ELBO.",
+        ),
     ],
     hints=(
         "The ELBO of an image is its reconstruction term minus its KL.",
@@ -93,6 +118,15 @@ def _water_loop(variances, level):
     return rate, distortion
 
 
+def _water_law(rng):
+    """Variances on both sides of the level, all above it, all below, and one that is just the level."""
+    level = float(np.exp(rng.normal(0, 1.2)))
+    variances = level * np.exp(rng.normal(rng.choice([-1.5, 0.0, 0.5, 3.0]), 1.2, rng.integers(1, 7)))
+    if rng.random() < 0.2:
+        variances[-1] = level
+    return variances, level
+
+
 water_filling = Exercise(
     name="water_filling",
     arguments=("variances", "level"),
@@ -104,12 +138,21 @@ water_filling = Exercise(
             np.clip(np.log(variances / level) / 2, 0, None).sum(),
             np.where(variances > level, level, variances).sum(),
         ),
+        "the described ones": lambda variances, level: (
+            0.5 * np.sum(np.log(variances[variances > level]) - np.log(level)),
+            level * np.count_nonzero(variances > level) + variances[variances <= level].sum(),
+        ),
     },
     probes=[
         (np.array([4.0, 1.0, 0.25]), 0.5),
         (np.array([3.0, 2.0]), 0.3),
         (np.array([0.9, 0.2, 5.0, 1.7]), 1.2),
+        (np.array([2.0, 7.5, 0.3]), 2),
+        (np.array([0.6]), 1.5),
+        (np.array([3.0]), 0.8),
+        (np.array([1e6, 1e-6, 3.0]), 1e-3),
     ],
+    law=_water_law,
     misconceptions=[
         Misconception(
             "half missing",
@@ -120,6 +163,15 @@ water_filling = Exercise(
             "negative rates",
             lambda variances, level: (0.5 * np.log(variances / level).sum(), _water(variances, level)[1]),
             "Features below the water level got a negative rate. They are not described at all: their rate is 0.",
+        ),
+        Misconception(
+            "cut off after the sum",
+            lambda variances, level: (
+                max(0.0, 0.5 * np.log(variances / level).sum()),
+                _water(variances, level)[1],
+            ),
+            "You cut off at 0 after adding up. Below the level each rate is 0 by itself: it takes nothing from the "
+            "others.",
         ),
         Misconception(
             "bits",
@@ -147,6 +199,21 @@ water_filling = Exercise(
             lambda variances, level: (_water(variances, level)[0], (variances - np.minimum(variances, level)).sum()),
             "This is the variance that the code explains. The distortion is what remains.",
         ),
+        Misconception(
+            "one plus the ratio",
+            lambda variances, level: (0.5 * np.log1p(variances / level).sum(), _water(variances, level)[1]),
+            "½ log(1 + variance / level) is what a noisy channel can carry. Here the level is the error that remains, "
+            "a part of the variance: the rate is ½ log(variance / error), and 0 below the level.",
+        ),
+        Misconception(
+            "one logarithm for all",
+            lambda variances, level: (
+                0.5 * math.log(variances.sum() / np.minimum(variances, level).sum()),
+                _water(variances, level)[1],
+            ),
+            "You compared the summed variance with the summed error. Each feature has a rate of its own; the sum "
+            "stands outside the logarithm.",
+        ),
     ],
     hints=(
         "The error of a feature is the smaller of its variance and the level.",
@@ -172,12 +239,12 @@ def _correlation_loop(log_q, size):
     return total / count
 
 
-def _pairwise(seed, batch, latents, shift=0.0):
+def _pairwise(seed, batch, latents):
     """Log q(z_il | x_j) (M, M, L) of some Gaussians and one draw from each."""
     rng = np.random.default_rng(seed)
     mean, scale = rng.normal(size=(batch, latents)), rng.uniform(0.3, 0.8, (batch, latents))
     z = mean + scale * rng.normal(size=mean.shape)
-    terms = -0.5 * ((z[:, None] - mean) / scale) ** 2 - np.log(scale) - 0.5 * math.log(2 * math.pi) - shift
+    terms = -0.5 * ((z[:, None] - mean) / scale) ** 2 - np.log(scale) - 0.5 * math.log(2 * math.pi)
     return torch.as_tensor(terms)
 
 
@@ -185,6 +252,34 @@ def _without_constant(log_q, inside):
     constant = math.log(inside) if inside else 0.0
     joint = log_q.sum(-1).logsumexp(1) - constant
     return (joint - (log_q.logsumexp(1) - constant).sum(-1)).mean()
+
+
+def _correlation_law(rng):
+    """One to five draws, one to four latents: codes and their images, or any table of log-densities."""
+    batch, latents = rng.integers(1, 6), rng.integers(1, 5)
+    if rng.random() < 0.5:
+        log_q = _pairwise(rng.integers(1 << 32), batch, latents)
+    else:
+        log_q = torch.as_tensor(rng.normal(-2, 2, (batch, batch, latents)))
+    return log_q, int(batch * rng.choice([1, 2, 7, 150]) + rng.integers(0, 3))
+
+
+def _far_apart(levels):
+    """Some codes whose log-densities are lower by `levels`, given for draws, images and latents."""
+    return _pairwise(4, 3, 2) - torch.as_tensor(levels, dtype=torch.float64)
+
+
+def _shifted_by(largest):
+    """Build a misconception that takes a wrong maximum out of the log-sum-exp, once for all."""
+
+    def correlation(log_q, size):
+        constant, joint = math.log(len(log_q) * size), log_q.sum(-1)
+        for_joint, for_single = largest(joint), largest(log_q)
+        together = (joint - for_joint).exp().sum(1).log() + for_joint - constant
+        alone = (log_q - for_single).exp().sum(1).log() + for_single - constant
+        return (together - alone.sum(-1)).mean()
+
+    return correlation
 
 
 minibatch_correlation = Exercise(
@@ -198,13 +293,28 @@ minibatch_correlation = Exercise(
             (log_q.sum(2).logsumexp(1) - log_q.logsumexp(1).sum(1)).mean()
             + (log_q.shape[2] - 1) * math.log(log_q.shape[0] * size)
         ),
+        "scipy": lambda log_q, size: np.mean(
+            special.logsumexp(log_q.numpy().sum(2), axis=1)
+            - special.logsumexp(log_q.numpy() - math.log(len(log_q) * size), axis=1).sum(1)
+            - math.log(len(log_q) * size)
+        ),
     },
     probes=[
         (_pairwise(0, 2, 2), 10),
         (_pairwise(1, 4, 3), 60),
-        (_pairwise(2, 3, 2, shift=500.0), 1000),
         (_pairwise(3, 3, 3), 90),
+        # each latent is at home with another image: the estimate, which is too low, is negative
+        (_tensor([[-9.0, 0.0], [0.5, -8.0]], [[0.2, -7.0], [-9.5, 0.1]]), 3),
     ],
+    law=_correlation_law,
+    # all densities are small; those of one draw; of one latent; of all images but the draw's own
+    extremes=[
+        (_far_apart(500.0), 1000),
+        (_far_apart([[[1000.0]], [[0.0]], [[0.0]]]), 30),
+        (_far_apart([1000.0, 0.0]), 50),
+        (_far_apart(1000 * (1 - np.eye(3))[:, :, None]), 40),
+    ],
+    stable="logsumexp over the images, for every draw and every latent by itself; no density is computed",
     misconceptions=[
         Misconception(
             "no constant",
@@ -250,6 +360,39 @@ minibatch_correlation = Exercise(
             "This is the first part, log q(z), the negative entropy of the joint. Subtract the logarithms of the "
             "marginal densities.",
         ),
+        Misconception(
+            "one maximum for all",
+            _shifted_by(lambda terms: terms.max()),
+            "Right, until one draw or one latent has far smaller densities than the rest: beside the largest of all "
+            "log-densities theirs vanish. Each log-sum-exp takes out its own maximum, as torch.logsumexp does.",
+        ),
+        Misconception(
+            "mixture over the latents",
+            lambda log_q, size: (
+                log_q.sum(-1).logsumexp(1)
+                - math.log(len(log_q) * size)
+                - (log_q.logsumexp(2) - math.log(len(log_q) * size)).sum(1)
+            ).mean(),
+            "For the latents alone you took the logsumexp over the latents. For each latent it runs over the images j, "
+            "axis 1; afterwards the latents are summed.",
+        ),
+        Misconception(
+            "mean over the latents",
+            lambda log_q, size: (
+                log_q.sum(-1).logsumexp(1)
+                - math.log(len(log_q) * size)
+                - (log_q.logsumexp(1) - math.log(len(log_q) * size)).mean(-1)
+            ).mean(),
+            "You averaged over the latents. The logarithm of a product of densities is the sum of their logarithms.",
+        ),
+        Misconception(
+            "own image left out",
+            lambda log_q, size: _correlation(
+                log_q.masked_fill(torch.eye(len(log_q), dtype=torch.bool)[..., None], -math.inf), size
+            ),
+            "The image that a draw came from is left out of the mixture. q(z) averages over all images, so the sum "
+            "over j includes j = i.",
+        ),
     ],
     hints=(
         "log q(z_i) ≈ logsumexp over j of Σ_l log q(z_il | x_j), minus log(NM).",
@@ -265,6 +408,10 @@ def _sorted_gap(information, entropies, place=1):
     return float(np.mean((ordered[0] - ordered[place]) / entropies))
 
 
+def _is_first_best(information):
+    return np.arange(len(information))[:, None] == information.argmax(0)
+
+
 def _gap_loop(information, entropies):
     gaps = []
     for column, entropy in zip(information.T, entropies, strict=True):
@@ -272,6 +419,18 @@ def _gap_loop(information, entropies):
         second = max(float(value) for place, value in enumerate(column) if place != best)
         gaps.append((float(column[best]) - second) / entropy)
     return sum(gaps) / len(gaps)
+
+
+def _gap_law(rng):
+    """Two to five latents, one to four factors; latents that know nothing, and two that know the same."""
+    latents, factors = rng.integers(2, 6), rng.integers(1, 5)
+    entropies = rng.uniform(0.3, 4, factors)
+    information = rng.uniform(0, 0.95, (latents, factors)) * entropies
+    information[rng.random(information.shape) < 0.15] = 0.0
+    if latents > 2 and rng.random() < 0.5:
+        first, second = rng.permutation(latents)[:2]
+        information[first, 0] = information[second, 0] = information[:, 0].max()
+    return information, entropies
 
 
 information_gap = Exercise(
@@ -284,12 +443,17 @@ information_gap = Exercise(
         "torch": lambda information, entropies: (
             -torch.as_tensor(information).topk(2, dim=0).values.diff(dim=0)[0] / torch.as_tensor(entropies)
         ).mean(),
+        "the best one erased": lambda information, entropies: np.average(
+            (information.max(0) - np.where(_is_first_best(information), -np.inf, information).max(0)) / entropies
+        ),
     },
     probes=[
         (np.array([[1.2, 0.1], [0.3, 0.4], [0.1, 0.2]]), np.array([1.5, 0.7])),
         (np.array([[0.9, 0.1, 0.2], [0.8, 0.3, 0.15], [0.0, 0.2, 1.6]]), np.array([1.0, 1.4, 2.0])),
         (np.array([[0.05, 2.9], [0.6, 0.3], [0.55, 1.0], [0.2, 0.1]]), np.array([0.69, 3.4])),
+        (np.array([[0.4], [0.9], [0.9]]), np.array([1.1])),
     ],
+    law=_gap_law,
     misconceptions=[
         Misconception(
             "not normalised",
@@ -340,6 +504,17 @@ information_gap = Exercise(
             "You looked for the best and second best factor of each latent. The gap is taken for each factor, between "
             "latents: along the first axis.",
         ),
+        Misconception(
+            "the next different value",
+            lambda information, entropies: float(
+                np.mean(
+                    (information.max(0) - np.where(information == information.max(0), 0, information).max(0))
+                    / entropies
+                )
+            ),
+            "Right, unless two latents know exactly the same and the most: you took the next *smaller* value. The "
+            "second best of them is as good as the best, and the gap is 0.",
+        ),
     ],
     hints=(
         "For each column, the factor: the largest entry minus the second largest.",
@@ -348,6 +523,14 @@ information_gap = Exercise(
     ),
     praise="1 would mean: each factor is known completely, from one latent and no other.",
 )
+
+
+def _steps_law(rng):
+    steps = int(rng.choice([1, 2, 5, rng.integers(3, 30), rng.integers(30, 5000)]))
+    beyond = steps + int(rng.integers(1, 3 * steps + 2))
+    places = [0, 1, steps - 1, steps, steps + 1, beyond, int(rng.integers(0, steps + 1)), int(rng.integers(0, steps))]
+    return places[rng.integers(len(places))], steps
+
 
 warm_up = Exercise(
     name="warm_up",
@@ -358,8 +541,11 @@ warm_up = Exercise(
         "numpy": lambda step, steps: np.clip(step / steps, 0, 1),
         "condition": lambda step, steps: step / steps if step < steps else 1,
         "library": lambda step, steps: linear_schedule(step, steps),
+        "table": lambda step, steps: np.linspace(0, 1, steps + 1)[min(step, steps)],
+        "interp": lambda step, steps: np.interp(step, [0, steps], [0, 1]),
     },
-    probes=[(1, 4), (0, 10), (9, 10), (10, 10), (37, 10), (3, 7)],
+    probes=[(1, 4), (0, 10), (9, 10), (10, 10), (37, 10), (3, 7), (2, 10), (20, 10)],
+    law=_steps_law,
     misconceptions=[
         Misconception(
             "exceeds 1",
@@ -373,7 +559,7 @@ warm_up = Exercise(
         ),
         Misconception(
             "one step early",
-            lambda step, steps: min(1.0, step / (steps - 1)),
+            lambda step, steps: min(1.0, step / (steps - 1)) if steps > 1 else 1.0,
             "You divided by steps − 1, so 1 is reached a step too early.",
         ),
         Misconception(
@@ -384,12 +570,24 @@ warm_up = Exercise(
         Misconception(
             "a jump",
             lambda step, steps: step // steps if step < steps else 1,
-            "The weight is 0 throughout the warm-up and then jumps: `//` drops the fraction. Use `/`.",
+            "The weight is 0 throughout the warm-up and then jumps to 1. It is to rise a little with every step: it is "
+            "the fraction of the warm-up that is over. (Of two integers, `/` keeps the fraction, and `//` drops it.)",
         ),
         Misconception(
             "starts again",
             lambda step, steps: (step % steps) / steps,
             "After the warm-up the weight starts again from 0. (That is a schedule too, a cyclical one, but not this.)",
+        ),
+        Misconception(
+            "the larger of the two",
+            lambda step, steps: max(1.0, step / steps),
+            "The weight is never below 1: during the warm-up you take the larger of the two numbers, and the smaller "
+            "is wanted.",
+        ),
+        Misconception(
+            "zero afterwards",
+            lambda step, steps: step / steps if step <= steps else 0,
+            "Right up to the end of the warm-up; afterwards the weight is 0 again. It must stay at 1.",
         ),
     ],
     hints=(

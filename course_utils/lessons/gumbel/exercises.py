@@ -6,8 +6,8 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy import special, stats
 
-from course_utils.models import discrete
 from course_utils.workshop.exercises import Exercise, Misconception
 
 
@@ -19,8 +19,12 @@ def _clamped(uniform, smallest):
     return uniform.clamp(smallest, 1 - smallest)
 
 
-def _gumbel_loop(uniform, smallest):
-    return [-math.log(-math.log(min(max(u, smallest), 1 - smallest))) for u in uniform.tolist()]
+def _uniform_law(rng):
+    """Numbers inside the interval, at its ends, and beside them: beyond `smallest`, just there, just inside."""
+    smallest = float(10 ** rng.uniform(-10, -1.3))
+    ends = np.array([0.0, 5e-324, smallest / 3, smallest, 2 * smallest])
+    pool = np.concatenate([ends, 1 - ends, rng.random(12)])
+    return torch.tensor(rng.choice(pool, rng.integers(1, 9))), smallest
 
 
 gumbel_noise = Exercise(
@@ -30,15 +34,23 @@ gumbel_noise = Exercise(
     reference=lambda uniform, smallest: -torch.log(-torch.log(_clamped(uniform, smallest))),
     spellings={
         "numpy": lambda uniform, smallest: -np.log(-np.log(np.clip(np.asarray(uniform), smallest, 1 - smallest))),
-        "loop": _gumbel_loop,
+        "loop": lambda uniform, smallest: [
+            -math.log(-math.log(min(max(u, smallest), 1 - smallest))) for u in uniform.tolist()
+        ],
         "exponential": lambda uniform, smallest: -(1 / _clamped(uniform, smallest)).log().log(),
+        "scipy": lambda uniform, smallest: stats.gumbel_r.ppf(np.clip(uniform.numpy(), smallest, 1 - smallest)),
+        "clamped afterwards": lambda uniform, smallest: (-(-uniform.log()).log()).clamp(
+            -math.log(-math.log(smallest)), -math.log(-math.log(1 - smallest))
+        ),
     },
     probes=[
         (_tensor(0.5, 0.2), 1e-9),
         (_tensor(0.01, 0.37, 0.99, 0.8), 1e-9),
         (_tensor(0.0, 0.6, 1.0), 1e-9),
         (_tensor(1.0, 0.3, 0.0, 0.7), 1e-6),
+        (_tensor(5e-324, 0.45, 1e-12, 1 - 1e-12), 1e-9),
     ],
+    law=_uniform_law,
     misconceptions=[
         Misconception(
             "no clamp",
@@ -51,6 +63,26 @@ gumbel_noise = Exercise(
             lambda uniform, smallest: -torch.log(-torch.log(uniform.clamp(min=smallest))),
             "u = 0 is taken care of. At u = 1 the inner logarithm is 0, and the outer one infinite: clamp from above "
             "too.",
+        ),
+        Misconception(
+            "clamped from above only",
+            lambda uniform, smallest: -torch.log(-torch.log(uniform.clamp(max=1 - smallest))),
+            "u = 1 is taken care of. At u = 0 the inner logarithm is infinite, and so is the outer one: clamp from "
+            "below too.",
+        ),
+        Misconception(
+            "only the ends are moved",
+            lambda uniform, smallest: (
+                -torch.log(-torch.log(uniform.where(uniform > 0, smallest).where(uniform < 1, 1 - smallest)))
+            ),
+            "0 and 1 are taken care of. A number between 0 and `smallest` is to move as well, and one between 1 − "
+            "`smallest` and 1: compare with the bounds, as clamp does.",
+        ),
+        Misconception(
+            "a small number added",
+            lambda uniform, smallest: -torch.log(-torch.log(uniform + smallest) + smallest),
+            "You added `smallest` inside each logarithm. That shifts every draw, and near u = 1 the two additions "
+            "cancel: −log(1 + s) + s is nearly 0. Clamp u to [smallest, 1 − smallest] instead.",
         ),
         Misconception(
             "inner sign",
@@ -77,8 +109,13 @@ gumbel_noise = Exercise(
             "1 − u inside",
             lambda uniform, smallest: -torch.log(-torch.log(1 - _clamped(uniform, smallest))),
             "You used 1 − u. The draws have the right distribution, but not at the u that was given: −log(−log u) "
-            "rises "
-            "with u.",
+            "rises with u.",
+        ),
+        Misconception(
+            "a tiny number of its own",
+            lambda uniform, smallest: -torch.log(-torch.log(uniform + 1e-20) + 1e-20),
+            "Finite, but `smallest` is not used: it says how far the numbers at 0 and at 1 are to move. Clamp u to "
+            "[smallest, 1 − smallest].",
         ),
     ],
     hints=(
@@ -88,6 +125,17 @@ gumbel_noise = Exercise(
     ),
     praise="Seven symbols of code, and every categorical variable can now be drawn with an argmax.",
 )
+
+
+def _draw_law(rng):
+    """Logits, some of them 0 or all equal, and Gumbel noise; one to five draws among one to five classes."""
+    shape = tuple(rng.integers(1, 6, 2))
+    logits = rng.normal(0, 1.5, shape)
+    logits[rng.random(shape) < 0.15] = 0.0
+    if rng.random() < 0.1:
+        logits[:] = logits[0, 0]
+    return torch.tensor(logits), torch.tensor(rng.gumbel(size=shape))
+
 
 _LOGIT_PROBES = [
     _tensor([0.3, -0.2, 0.0]),
@@ -103,13 +151,6 @@ _NOISE_PROBES = [
 
 def _one_hot(scores):
     return F.one_hot(scores.argmax(-1), scores.shape[-1]).double()
-
-
-def _many_draws():
-    """Logits and noise (20, 4): enough draws for wrong ones to differ from right ones somewhere."""
-    generator = torch.Generator().manual_seed(10)
-    logits = torch.randn(20, 4, generator=generator, dtype=torch.float64)
-    return logits, discrete.gumbel_noise((20, 4), generator)
 
 
 def _gumbel_max_loop(logits, noise):
@@ -133,7 +174,10 @@ gumbel_max = Exercise(
             logits + noise == (logits + noise).max(-1, keepdim=True).values
         ).double(),
     },
-    probes=[*zip(_LOGIT_PROBES, _NOISE_PROBES, strict=True), _many_draws()],
+    probes=[*zip(_LOGIT_PROBES, _NOISE_PROBES, strict=True)],
+    law=_draw_law,
+    extremes=[(_tensor([1.0, 0.0], [0.5, 0.5]), _tensor([0.5, 1.5 + 1e-9], [2.0, 2.0 - 1e-9]))],  # a narrow victory
+    stable="argmax, which a narrow victory is enough for; a softmax, however cold, is not",
     misconceptions=[
         Misconception(
             "no noise",
@@ -149,8 +193,7 @@ gumbel_max = Exercise(
             "noise on the probabilities",
             lambda logits, noise: _one_hot(logits.softmax(-1) + noise),
             "You added the noise to the probabilities. The proof needs their logarithms (or the logits, which differ "
-            "from "
-            "them by a constant).",
+            "from them by a constant).",
         ),
         Misconception(
             "noise multiplied",
@@ -160,8 +203,8 @@ gumbel_max = Exercise(
         Misconception(
             "noise subtracted",
             lambda logits, noise: _one_hot(logits - noise),
-            "You subtracted the noise. The Gumbel distribution is not symmetric, and the class with the largest "
-            "logit − g does not have the right frequencies.",
+            "You subtracted the noise. The Gumbel distribution is not symmetric, and the class with the largest logit "
+            "− g does not have the right frequencies.",
         ),
         Misconception(
             "smallest",
@@ -173,6 +216,17 @@ gumbel_max = Exercise(
             lambda logits, noise: (logits + noise).softmax(-1),
             "This is a point inside the simplex: the relaxation of section 10.5. Gumbel-max returns a one-hot vector.",
         ),
+        Misconception(
+            "the probabilities rounded",
+            lambda logits, noise: (logits + noise).softmax(-1).round(),
+            "You rounded a softmax. Where no class has more than one half, that is a row of zeros; the largest entry "
+            "wins even then.",
+        ),
+        Misconception(
+            "the index",
+            lambda logits, noise: (logits + noise).argmax(-1),
+            "This is the index of the class. A one-hot row is asked for, with a 1 at that place: shape (N, K).",
+        ),
     ],
     hints=(
         "Add, then find the largest entry of each row.",
@@ -182,18 +236,31 @@ gumbel_max = Exercise(
     praise="An exact draw: everything random is in the noise, and the logits only shift it.",
 )
 
-_SOFT_PROBES = [
-    (logits, noise, temperature)
-    for logits, noise, temperature in zip(_LOGIT_PROBES, _NOISE_PROBES, (0.5, 2.0, 0.8), strict=True)
+_SOFT_PROBES = list(zip(_LOGIT_PROBES, _NOISE_PROBES, (0.5, 2.0, 0.8), strict=True))
+
+
+def _soft_law(rng):
+    temperature = rng.choice([1.0, 10 ** rng.uniform(-0.7, 0.7), 10 ** rng.uniform(-0.7, 0.7)])
+    return *_draw_law(rng), 1 if temperature == 1 else float(temperature)
+
+
+# Cold, warm, and logits far apart; among them two classes that are as near to each other as the temperature.
+_COLD = [
+    (_tensor([0.3, -0.2, 0.0], [5.0, 5.001, 0.0]), _tensor([-0.4, 0.9, 0.1], [0.5, 0.5, -1.0]), 0.001),
+    (_tensor([1000.0, 0.0, 999.0], [-1000.0, 1.0, 0.0]), _tensor([0.2, 1.0, 0.9], [0.0, -0.7, 1.4]), 0.5),
+    (_tensor([-900.0, -900.0], [800.0, 800.0]), _tensor([1.0, 0.2], [0.5, 0.7]), 0.2),
+    (_tensor([0.5, 0.501, 0.5, 0.4995]), _tensor([0.0, 0.0, 0.0, 0.0]), 0.001),
+    (_tensor([3.0, -2.0, 1.0]), _tensor([0.1, 1.5, -0.6]), 1e5),
 ]
 
 
 def _soft_loop(logits, noise, temperature):
     rows = []
-    for one, other in zip(logits.tolist(), noise.tolist(), strict=True):
-        powers = [math.exp((a + b) / temperature) for a, b in zip(one, other, strict=True)]
-        rows.append([power / sum(powers) for power in powers])
-    return rows
+    for one, other in zip(logits, noise, strict=True):
+        scores = [(a + b) / temperature for a, b in zip(one, other, strict=True)]
+        powers = [torch.exp(score - max(scores)) for score in scores]
+        rows.append(torch.stack([power / sum(powers) for power in powers]))
+    return torch.stack(rows)
 
 
 gumbel_softmax = Exercise(
@@ -202,9 +269,8 @@ gumbel_softmax = Exercise(
     returns="y",
     reference=lambda logits, noise, temperature: ((logits + noise) / temperature).softmax(-1),
     spellings={
-        "numpy": lambda logits, noise, temperature: (
-            np.exp((logits + noise).numpy() / temperature)
-            / np.exp((logits + noise).numpy() / temperature).sum(axis=1, keepdims=True)
+        "log-sum-exp": lambda logits, noise, temperature: torch.exp(
+            (logits + noise) / temperature - torch.logsumexp((logits + noise) / temperature, 1, keepdim=True)
         ),
         "loop": _soft_loop,
         "log-probabilities": lambda logits, noise, temperature: F.softmax(
@@ -212,20 +278,22 @@ gumbel_softmax = Exercise(
         ),
     },
     probes=_SOFT_PROBES,
+    law=_soft_law,
+    extremes=_COLD,
+    stable="torch.softmax, or take the largest entry of each row out before you exponentiate",
+    gradients=("logits",),
     misconceptions=[
         Misconception(
             "noise divided, logits not",
             lambda logits, noise, temperature: (logits + noise / temperature).softmax(-1),
             "You divided only the noise by the temperature. Both belong inside the bracket: (logits + noise) / τ. As "
-            "it "
-            "stands, the largest entry is no longer distributed as π says.",
+            "it stands, the largest entry is no longer distributed as π says.",
         ),
         Misconception(
             "logits divided, noise not",
             lambda logits, noise, temperature: (logits / temperature + noise).softmax(-1),
             "You divided only the logits by the temperature. That is an exact draw's softmax from *other* "
-            "probabilities, "
-            "sharpened by 1/τ.",
+            "probabilities, sharpened by 1/τ.",
         ),
         Misconception(
             "wrong axis",
@@ -258,6 +326,30 @@ gumbel_softmax = Exercise(
             lambda logits, noise, temperature: torch.exp((logits + noise) / temperature),
             "These are the numerators. Divide each row by its sum.",
         ),
+        Misconception(
+            "divided after the softmax",
+            lambda logits, noise, temperature: (logits + noise).softmax(-1) / temperature,
+            "You divided the finished softmax by the temperature, so the rows no longer add up to 1. It belongs "
+            "inside: divide the sum first.",
+        ),
+        Misconception(
+            "noise on the probabilities",
+            lambda logits, noise, temperature: ((logits.softmax(-1) + noise) / temperature).softmax(-1),
+            "You added the noise to the probabilities. It is added to their logarithms, or to the logits, which "
+            "differ from them by a constant.",
+        ),
+        Misconception(
+            "logarithm of the logits",
+            lambda logits, noise, temperature: ((logits.log() + noise) / temperature).softmax(-1),
+            "You took the logarithm of the logits, as if they were probabilities. Logits are log-probabilities "
+            "already (but for a constant), and may be negative.",
+        ),
+        Misconception(
+            "one-hot already",
+            lambda logits, noise, temperature: _one_hot(logits + noise),
+            "This is the exact, one-hot draw of Gumbel-max. The relaxed one has a softmax in place of the argmax, and "
+            "a slope.",
+        ),
     ],
     hints=(
         "Replace the argmax of Gumbel-max by a softmax of the same sum.",
@@ -266,6 +358,11 @@ gumbel_softmax = Exercise(
     ),
     praise="Differentiable in the logits, and as τ falls, ever closer to the exact draw.",
 )
+
+
+def _through_law(rng):
+    logits, noise, temperature = _soft_law(rng)
+    return logits, noise, temperature, torch.tensor(rng.normal(0.3, 1.5, tuple(logits.shape)))
 
 
 def _through(logits, noise, temperature, weights, combine):
@@ -277,6 +374,10 @@ def _through(logits, noise, temperature, weights, combine):
         return z, torch.zeros_like(leaf)
     (gradient,) = torch.autograd.grad(total, leaf)
     return z.detach(), gradient
+
+
+def _straight_through(logits, noise, temperature, weights):
+    return _through(logits, noise, temperature, weights, lambda hard, soft: hard + soft - soft.detach())
 
 
 def _through_on_paper(logits, noise, temperature, weights):
@@ -298,7 +399,7 @@ straight_through = Exercise(
     name="straight_through",
     arguments=("logits", "noise", "temperature", "weights"),
     returns=("z", "gradient"),
-    reference=functools.partial(_through, combine=lambda hard, soft: hard + soft - soft.detach()),
+    reference=_straight_through,
     spellings={
         "difference detached": _through_torch,
         "on paper": _through_on_paper,
@@ -311,6 +412,9 @@ straight_through = Exercise(
         ),
     },
     probes=[(*probe, weights) for probe, weights in zip(_SOFT_PROBES, _WEIGHTS, strict=True)],
+    law=_through_law,
+    extremes=[(*extreme, extreme[1].flip(-1).contiguous()) for extreme in _COLD],
+    stable="torch.softmax, or take the largest entry of each row out before you exponentiate",
     misconceptions=[
         Misconception(
             "detached on the wrong side",
@@ -320,8 +424,9 @@ straight_through = Exercise(
         Misconception(
             "nothing detached",
             functools.partial(_through, combine=lambda hard, soft: hard + soft - soft),
-            "The value is right, but the gradient is zero: soft − soft cancels on the way back too. Detach one of the "
-            "two.",
+            "The value is right, but the gradient is zero. Three ways lead here: soft − soft without a `detach`, "
+            "which cancels on the way back too; the sum of z without the weights, which is always 1 for a row; and, "
+            "by hand, z in the place of y.",
         ),
         Misconception(
             "relaxed forward too",
@@ -340,8 +445,7 @@ straight_through = Exercise(
                 _through_on_paper(logits, torch.zeros_like(noise), temperature, weights)[1],
             ),
             "The value is right. The gradient is that of softmax(logits / τ), without the noise: it must be that of "
-            "the "
-            "same draw.",
+            "the same draw.",
         ),
         Misconception(
             "temperature left out of the way back",
@@ -352,11 +456,28 @@ straight_through = Exercise(
             "The value is right. The gradient is that of τ = 1: divide the sum by the temperature before the softmax.",
         ),
         Misconception(
+            "1/τ left out of the way back",
+            lambda logits, noise, temperature, weights: (
+                _one_hot(logits + noise),
+                temperature * _through_on_paper(logits, noise, temperature, weights)[1],
+            ),
+            "The value is right. In the gradient the factor 1/τ is missing: the logits are divided by τ on the way "
+            "there, and so is the slope on the way back.",
+        ),
+        Misconception(
+            "diagonal of the Jacobian",
+            lambda logits, noise, temperature, weights: (
+                _one_hot(logits + noise),
+                (lambda y: weights * y * (1 - y) / temperature)(((logits + noise) / temperature).softmax(-1)),
+            ),
+            "The value is right. For the gradient you took y (1 − y) entry by entry. A softmax couples the classes: "
+            "one logit moves all of them, ∂y_j/∂a_k = y_j (δ_jk − y_k) / τ, and you need the sum over j.",
+        ),
+        Misconception(
             "identity on the way back",
             lambda logits, noise, temperature, weights: (_one_hot(logits + noise), weights.clone()),
             "The gradient was passed on to the logits as if the draw were the logits themselves. It has to go through "
-            "the "
-            "softmax.",
+            "the softmax.",
         ),
     ],
     hints=(
@@ -369,11 +490,16 @@ straight_through = Exercise(
 )
 
 
+def _choice_law(rng):
+    return (_draw_law(rng)[0] * rng.choice([0.3, 1.0, 3.0]),)
+
+
 def _kl_loop(logits):
     rows = []
     for row in logits.tolist():
-        total = sum(math.exp(value) for value in row)
-        rows.append(sum(math.exp(v) / total * math.log(len(row) * math.exp(v) / total) for v in row))
+        powers = [math.exp(value - max(row)) for value in row]
+        q = [power / sum(powers) for power in powers]
+        rows.append(sum(share * math.log(len(row) * share) for share in q if share > 0))
     return rows
 
 
@@ -392,16 +518,25 @@ kl_to_uniform = Exercise(
             torch.distributions.Categorical(logits=torch.zeros_like(logits)),
         ),
         "loop": _kl_loop,
-        "numpy": lambda logits: (
-            (np.exp(logits.numpy()) / np.exp(logits.numpy()).sum(1, keepdims=True))
-            * np.log(logits.shape[1] * np.exp(logits.numpy()) / np.exp(logits.numpy()).sum(1, keepdims=True))
+        "relative entropy": lambda logits: special.rel_entr(
+            special.softmax(logits.numpy(), axis=1), 1 / logits.shape[1]
         ).sum(1),
+        "scipy": lambda logits: (
+            np.log(logits.shape[1]) - stats.entropy(special.softmax(logits.numpy(), axis=1), axis=1)
+        ),
     },
     probes=[
         (_tensor([0.0, 1.0]),),
         (_tensor([1.0, -0.4, 0.2], [0.0, 3.0, -1.0]),),
         (_tensor([0.5, 0.1, -2.0, 0.9], [2.0, 2.0, 1.0, -1.0], [0.3, 0.0, 0.2, 0.1]),),
     ],
+    law=_choice_law,
+    extremes=[
+        (_tensor([1000.0, 0.0], [0.0, 0.5]),),
+        (_tensor([-1000.0, -999.0, -2000.0], [0.0, 0.0, -1000.0]),),
+        (_tensor([900.0, 900.0, 900.0, 901.0]),),
+    ],
+    stable="log_softmax for log q and softmax for q, so that no logarithm of a 0 is taken",
     misconceptions=[
         Misconception(
             "log K missing",
@@ -414,24 +549,26 @@ kl_to_uniform = Exercise(
             "This is the entropy of q. The KL is log K minus it: large where q is certain.",
         ),
         Misconception(
+            "opposite sign",
+            lambda logits: _entropy(logits) - math.log(logits.shape[-1]),
+            "Right but for its sign: this is −KL, as it stands in the ELBO. A divergence is never negative.",
+        ),
+        Misconception(
             "log K added to the entropy",
             lambda logits: math.log(logits.shape[-1]) + _entropy(logits),
             "The sign of the entropy: KL = Σ q log q + log K, and Σ q log q is minus the entropy.",
         ),
         Misconception(
-            "K for log K",
-            lambda logits: logits.shape[-1] - _entropy(logits),
-            "The constant is K where log K is wanted: log(q / (1/K)) = log q + log K.",
+            "log K for each class",
+            lambda logits: logits.shape[-1] * math.log(logits.shape[-1]) - _entropy(logits),
+            "Log K is added K times. Each class has the weight q_k, and these add up to 1: "
+            "Σ q (log q + log K) = Σ q log q + log K.",
         ),
         Misconception(
             "direction swapped",
             lambda logits: -math.log(logits.shape[-1]) - logits.log_softmax(-1).mean(-1),
-            "This is KL(uniform ‖ q): the average was taken under the prior. Take it under q.",
-        ),
-        Misconception(
-            "base 2",
-            lambda logits: (math.log(logits.shape[-1]) - _entropy(logits)) / math.log(2),
-            "These are bits. The course counts in nats: natural logarithms.",
+            "This is KL(uniform ‖ q): the average was taken under the prior. Take it under q. (torch's `kl_div(a, b)` "
+            "is KL(b ‖ a), and its a is a logarithm.)",
         ),
         Misconception(
             "logits taken for log-probabilities",
@@ -467,6 +604,15 @@ def _score(values, chosen, logits, baseline):
     return ((values - baseline)[:, None] * score).mean(0)
 
 
+def _score_law(rng):
+    draws, classes = rng.integers(1, 7), rng.integers(1, 5)
+    values = rng.normal(0, 3, draws)
+    values[rng.random(draws) < 0.1] = 0.0
+    baseline = 0 if rng.random() < 0.15 else float(rng.normal(0.5, 1.5))
+    logits = torch.tensor(rng.normal(0, 1.5, classes))
+    return torch.tensor(values), torch.tensor(rng.integers(0, classes, draws)), logits, baseline
+
+
 def _score_by_autograd(values, chosen, logits, baseline):
     leaf = logits.detach().clone().requires_grad_()
     surrogate = ((values - baseline) * leaf.log_softmax(-1)[chosen]).mean()
@@ -492,6 +638,12 @@ score_estimate = Exercise(
         (_tensor(1.0, 0.5, -2.0, 3.0), torch.tensor([2, 0, 1, 2]), _tensor(0.1, 1.0, -0.7), 0.8),
         (_tensor(4.0, -0.5, 1.5), torch.tensor([3, 1, 1]), _tensor(0.0, 0.5, 0.2, 1.1), -0.6),
     ],
+    law=_score_law,
+    extremes=[
+        (_tensor(1.5, -0.5), torch.tensor([0, 1]), _tensor(1000.0, 999.0, 0.0), 0.3),
+        (_tensor(2.0, 0.5, 1.0), torch.tensor([1, 0, 1]), _tensor(-1000.0, -1001.0), -0.4),
+    ],
+    stable="torch.softmax, or take the largest logit out before you exponentiate",
     misconceptions=[
         Misconception(
             "no score",
@@ -499,13 +651,18 @@ score_estimate = Exercise(
                 (values - baseline)[:, None] * F.one_hot(chosen, len(logits))
             ).mean(0),
             "The score for the logits is z − q. You used z alone, the derivative of the chosen logit without that of "
-            "the "
-            "normaliser.",
+            "the normaliser.",
         ),
         Misconception(
             "baseline forgotten",
             lambda values, chosen, logits, baseline: _score(values, chosen, logits, 0.0),
             "Unbiased, but the baseline is not used: subtract it from the values.",
+        ),
+        Misconception(
+            "the mean of the values as baseline",
+            lambda values, chosen, logits, baseline: _score(values, chosen, logits, values.mean()),
+            "You subtracted the mean of these very values. It knows the draws, so the estimate is biased (of a single "
+            "draw nothing would be left). Use the `baseline` that is handed over.",
         ),
         Misconception(
             "baseline added",
@@ -516,13 +673,7 @@ score_estimate = Exercise(
             "baseline subtracted from the gradient",
             lambda values, chosen, logits, baseline: _score(values, chosen, logits, 0.0) - baseline,
             "You subtracted the baseline from the finished gradient. That makes it biased: it belongs beside the "
-            "value, "
-            "inside the product.",
-        ),
-        Misconception(
-            "sum for mean",
-            lambda values, chosen, logits, baseline: _score(values, chosen, logits, baseline) * len(values),
-            "As many times too large as there are draws: average, do not sum.",
+            "value, inside the product.",
         ),
         Misconception(
             "score with the sign turned",
