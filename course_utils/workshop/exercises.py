@@ -480,8 +480,9 @@ class Exercise:
             if self._same([(case.got,) for case in cases], [(case.expected,) for case in cases], names[:1]):
                 right.append(name)
                 continue
-            finding = diagnose(cases, self._close, functools.partial(self._retry, part, until), self.stable)
-            findings.append((name, finding))
+            finding = self._slip_in_part(part, answers) if len(names) > 1 else None
+            retry = functools.partial(self._retry, part, until)
+            findings.append((name, finding or diagnose(cases, self._close, retry, self.stable)))
         if len(names) > 1 and self._in_other_order(answers, wanted):
             return diagnosis.Finding("order", f"The results are right, but not in the order {listed(names)}.")
         found = [(name, finding) for name, finding in findings if finding]
@@ -489,6 +490,22 @@ class Exercise:
             return found[0][1] if found else None
         words = [f"{name}: {finding.words}" for name, finding in found] + [f"{name}: right." for name in right]
         return diagnosis.Finding(found[0][1].pattern, "\n".join(words))
+
+    def _slip_in_part(self, part, answers):
+        """Return the sentence of a misconception about one part alone that explains this part, or None."""
+        got = [(parts[part],) for parts in answers]
+        for item, results in zip(self.misconceptions, self._slips(), strict=True):
+            # a sentence that calls the other parts right says too much here: they are wrong in another way
+            if not results or re.search(r"\b(is|are) right\b", item.message):
+                continue
+            wrong = [
+                k
+                for k, name in enumerate(self._names())
+                if not self._same([(parts[k],) for parts in results], [(p[k],) for p in self._right()], (name,))
+            ]
+            if wrong == [part] and self._same(got, [(parts[part],) for parts in results], self._names()[:1]):
+                return diagnosis.Finding("known slip", item.message)
+        return None
 
     def _in_other_order(self, answers, wanted):
         return any(
