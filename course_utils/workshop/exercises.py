@@ -274,6 +274,20 @@ class Exercise:
             self._known["slips"] = [self._results_or_none(item.function) for item in self.misconceptions]
         return self._known["slips"]
 
+    def _raising_slips(self):
+        """Return the misconceptions that raise, with their results before that and the error's name, computed once."""
+        if "raising" not in self._known:
+            found = []
+            for item, whole in zip(self.misconceptions, self._slips(), strict=True):
+                results = []
+                try:
+                    for probe in self._inputs() if whole is None else ():
+                        results += self._results_of(item.function, [probe])
+                except Exception as error:
+                    found.append((item, results, type(error).__name__.lstrip("_")))
+            self._known["raising"] = found
+        return self._known["raising"]
+
     def _results_or_none(self, function):
         try:
             return self._results_of(function)
@@ -347,7 +361,8 @@ class Exercise:
                 "Write it yourself: that is the exercise.",
             )
         elif runs[-1].outcome in ("raised", "too_slow"):
-            return self._interrupted(runs[-1], function, len(runs))
+            verdict = self._interrupted(runs[-1], function, len(runs))
+            return self._slip_that_raises(runs, verdict) if runs[-1].outcome == "raised" else verdict
         else:
             verdict = self._compare(runs, function, deadline)
         return replace(verdict, printed=next((run.printed for run in runs if run.printed), ""))
@@ -395,6 +410,28 @@ class Exercise:
             f"your function raised {type(run.value).__name__} {where}",
             "\n".join(filter(None, [own_line(run.value, function), run.words, shown])),
             printed=run.printed,
+        )
+
+    def _slip_that_raises(self, runs, verdict):
+        """Recognise a misconception that gives the same answers until it raises the same error at the same input."""
+        *before, last = runs
+        if not before or any(run.outcome != "returned" for run in before):
+            return verdict
+        answers = [run.value for run in before]
+        if self._same(answers, self._right()[: len(answers)]):
+            return verdict
+        known = [
+            item
+            for item, results, error in self._raising_slips()
+            if error == type(last.value).__name__.lstrip("_")  # torch's LinAlgError begins with one
+            and len(results) == len(answers)
+            and self._same(answers, results)
+        ]
+        if len(known) != 1:
+            return verdict
+        words = f"{known[0].message}\nBesides: {verdict.title}.\n{verdict.detail}"
+        return replace(
+            verdict, kind="misconception", title="a well-known slip", detail=words, misconception=known[0].name
         )
 
     def _compare(self, runs, function, deadline):
