@@ -269,30 +269,23 @@ class Exercise:
         return self._known["right"]
 
     def _slips(self):
-        """Return the results of the misconceptions, computed once; None where one cannot answer."""
+        """Return the results of the misconceptions; None where one raises."""
+        return [None if error else results for results, error in self._slip_runs()]
+
+    def _slip_runs(self):
+        """Return, computed once, the results of each misconception up to where it raises, and the error's name."""
         if "slips" not in self._known:
-            self._known["slips"] = [self._results_or_none(item.function) for item in self.misconceptions]
+            self._known["slips"] = [self._until_it_raises(item.function) for item in self.misconceptions]
         return self._known["slips"]
 
-    def _raising_slips(self):
-        """Return the misconceptions that raise, with their results before that and the error's name, computed once."""
-        if "raising" not in self._known:
-            found = []
-            for item, whole in zip(self.misconceptions, self._slips(), strict=True):
-                results = []
-                try:
-                    for probe in self._inputs() if whole is None else ():
-                        results += self._results_of(item.function, [probe])
-                except Exception as error:
-                    found.append((item, results, type(error).__name__.lstrip("_")))
-            self._known["raising"] = found
-        return self._known["raising"]
-
-    def _results_or_none(self, function):
+    def _until_it_raises(self, function):
+        results = []
         try:
-            return self._results_of(function)
-        except Exception:
-            return None
+            for probe in self._inputs():
+                results += self._results_of(function, [probe])
+        except Exception as error:
+            return results, _kind(error)
+        return results, ""
 
     def _results_of(self, function, probes=None):
         """Return what one of the declared functions gives on all probes."""
@@ -413,25 +406,24 @@ class Exercise:
         )
 
     def _slip_that_raises(self, runs, verdict):
-        """Recognise a misconception that gives the same answers until it raises the same error at the same input."""
+        """Recognise a misconception that gives the same wrong answers until it raises the same error."""
         *before, last = runs
-        if not before or any(run.outcome != "returned" for run in before):
-            return verdict
-        answers = [run.value for run in before]
-        if self._same(answers, self._right()[: len(answers)]):
+        answers = [run.value for run in before if run.outcome == "returned"]
+        if len(answers) < len(before) or self._same(answers, self._right()[: len(answers)]):
             return verdict
         known = [
             item
-            for item, results, error in self._raising_slips()
-            if error == type(last.value).__name__.lstrip("_")  # torch's LinAlgError begins with one
-            and len(results) == len(answers)
-            and self._same(answers, results)
+            for item, (results, error) in zip(self.misconceptions, self._slip_runs(), strict=True)
+            if error == _kind(last.value) and len(results) == len(answers) and self._same(answers, results)
         ]
         if len(known) != 1:
             return verdict
-        words = f"{known[0].message}\nBesides: {verdict.title}.\n{verdict.detail}"
         return replace(
-            verdict, kind="misconception", title="a well-known slip", detail=words, misconception=known[0].name
+            verdict,
+            kind="misconception",
+            title="a well-known slip",
+            detail=f"{known[0].message}\nBesides: {verdict.title}.\n{verdict.detail}",
+            misconception=known[0].name,
         )
 
     def _compare(self, runs, function, deadline):
@@ -529,19 +521,16 @@ class Exercise:
         return diagnosis.Finding(found[0][1].pattern, "\n".join(words))
 
     def _slip_in_part(self, part, answers):
-        """Return the sentence of a misconception about one part alone that explains this part, or None."""
-        got = [(parts[part],) for parts in answers]
+        """Return the sentence of a misconception about this part alone that explains it, or None."""
+
+        def same(ones, others, k):
+            return self._same([(parts[k],) for parts in ones], [(parts[k],) for parts in others], self._names()[:1])
+
         for item, results in zip(self.misconceptions, self._slips(), strict=True):
-            # a sentence that calls the other parts right says too much here: they are wrong in another way
-            if not results or re.search(r"\b(is|are) right\b", item.message):
-                continue
-            wrong = [
-                k
-                for k, name in enumerate(self._names())
-                if not self._same([(parts[k],) for parts in results], [(p[k],) for p in self._right()], (name,))
-            ]
-            if wrong == [part] and self._same(got, [(parts[part],) for parts in results], self._names()[:1]):
-                return diagnosis.Finding("known slip", item.message)
+            # a sentence that calls other parts right would say too much: they may be wrong in a way of their own
+            if results and same(answers, results, part) and not re.search(r"\b(is|are) right\b", item.message):
+                if [k for k in range(len(self._names())) if not same(results, self._right(), k)] == [part]:
+                    return diagnosis.Finding("known slip", item.message)
         return None
 
     def _in_other_order(self, answers, wanted):
@@ -727,6 +716,10 @@ class Exercise:
         values = self._inputs()[number - 1]
         shown = [f"{name} = {brief(value)}" for name, value in zip(self.arguments, values, strict=True)]
         return f"Probe {number}: {', '.join(shown)}."
+
+
+def _kind(error):
+    return type(error).__name__.lstrip("_")  # torch's LinAlgError begins with one
 
 
 def _flat(results):
