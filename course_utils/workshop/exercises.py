@@ -271,16 +271,23 @@ class Exercise:
         return self._known["right"]
 
     def _slips(self):
-        """Return the results of the misconceptions, computed once; None where one cannot answer."""
+        """Return the results of the misconceptions; None where one raises."""
+        return [None if error else results for results, error in self._slip_runs()]
+
+    def _slip_runs(self):
+        """Return, computed once, the results of each misconception up to where it raises, and the error's name."""
         if "slips" not in self._known:
-            self._known["slips"] = [self._results_or_none(item.function) for item in self.misconceptions]
+            self._known["slips"] = [self._until_it_raises(item.function) for item in self.misconceptions]
         return self._known["slips"]
 
-    def _results_or_none(self, function):
+    def _until_it_raises(self, function):
+        results = []
         try:
-            return self._results_of(function)
-        except Exception:
-            return None
+            for probe in self._inputs():
+                results += self._results_of(function, [probe])
+        except Exception as error:
+            return results, _kind(error)
+        return results, ""
 
     def _results_of(self, function, probes=None):
         """Return what one of the declared functions gives on all probes."""
@@ -349,7 +356,8 @@ class Exercise:
                 "Write it yourself: that is the exercise.",
             )
         elif runs[-1].outcome in ("raised", "too_slow"):
-            return self._interrupted(runs[-1], function, len(runs))
+            verdict = self._interrupted(runs[-1], function, len(runs))
+            return self._slip_that_raises(runs, verdict) if runs[-1].outcome == "raised" else verdict
         else:
             verdict = self._compare(runs, function, deadline)
         return replace(verdict, printed=next((run.printed for run in runs if run.printed), ""))
@@ -397,6 +405,27 @@ class Exercise:
             f"your function raised {type(run.value).__name__} {where}",
             "\n".join(filter(None, [own_line(run.value, function), run.words, shown])),
             printed=run.printed,
+        )
+
+    def _slip_that_raises(self, runs, verdict):
+        """Recognise a misconception that gives the same wrong answers until it raises the same error."""
+        *before, last = runs
+        answers = [run.value for run in before if run.outcome == "returned"]
+        if len(answers) < len(before) or self._same(answers, self._right()[: len(answers)]):
+            return verdict
+        known = [
+            item
+            for item, (results, error) in zip(self.misconceptions, self._slip_runs(), strict=True)
+            if error == _kind(last.value) and len(results) == len(answers) and self._same(answers, results)
+        ]
+        if len(known) != 1:
+            return verdict
+        return replace(
+            verdict,
+            kind="misconception",
+            title="a well-known slip",
+            detail=f"{known[0].message}\nBesides: {verdict.title}.\n{verdict.detail}",
+            misconception=known[0].name,
         )
 
     def _compare(self, runs, function, deadline):
@@ -482,8 +511,9 @@ class Exercise:
             if self._same([(case.got,) for case in cases], [(case.expected,) for case in cases], names[:1]):
                 right.append(name)
                 continue
-            finding = diagnose(cases, self._close, functools.partial(self._retry, part, until), self.stable)
-            findings.append((name, finding))
+            finding = self._slip_in_part(part, answers) if len(names) > 1 else None
+            retry = functools.partial(self._retry, part, until)
+            findings.append((name, finding or diagnose(cases, self._close, retry, self.stable)))
         if len(names) > 1 and self._in_other_order(answers, wanted):
             return diagnosis.Finding("order", f"The results are right, but not in the order {listed(names)}.")
         found = [(name, finding) for name, finding in findings if finding]
@@ -491,6 +521,19 @@ class Exercise:
             return found[0][1] if found else None
         words = [f"{name}: {finding.words}" for name, finding in found] + [f"{name}: right." for name in right]
         return diagnosis.Finding(found[0][1].pattern, "\n".join(words))
+
+    def _slip_in_part(self, part, answers):
+        """Return the sentence of a misconception about this part alone that explains it, or None."""
+
+        def same(ones, others, k):
+            return self._same([(parts[k],) for parts in ones], [(parts[k],) for parts in others], self._names()[:1])
+
+        for item, results in zip(self.misconceptions, self._slips(), strict=True):
+            # a sentence that calls other parts right would say too much: they may be wrong in a way of their own
+            if results and same(answers, results, part) and not re.search(r"\b(is|are) right\b", item.message):
+                if [k for k in range(len(self._names())) if not same(results, self._right(), k)] == [part]:
+                    return diagnosis.Finding("known slip", item.message)
+        return None
 
     def _in_other_order(self, answers, wanted):
         return any(
@@ -681,6 +724,10 @@ class Exercise:
         values = self._inputs()[number - 1]
         shown = [f"{name} = {brief(value)}" for name, value in zip(self.arguments, values, strict=True)]
         return f"Probe {number}: {', '.join(shown)}."
+
+
+def _kind(error):
+    return type(error).__name__.lstrip("_")  # torch's LinAlgError begins with one
 
 
 def _flat(results):

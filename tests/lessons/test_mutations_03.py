@@ -32,8 +32,8 @@ MUTANTS = {
         "- np.sum(q * np.log(t), axis=1)", "- np.mean(np.log(t), axis=1)", "log of the average"
     ),
     "joint: π_k left out": Mutant(
-        "return np.log(weights) + np.stack(columns, axis=1)",
-        "return np.stack(columns, axis=1)",
+        "return np.log(weights) + np.column_stack(columns)",
+        "return np.column_stack(columns)",
         "our table of log p(x, z) is course_utils's",
     ),
     "bound: entropy with the wrong sign": Mutant(

@@ -520,3 +520,58 @@ def test_randomness_of_its_own_is_noticed_although_the_first_wrong_answer_comes_
         return 0.0 if scale == 1.0 else float(len(calls))
 
     assert total.examine(answer).pattern == "own randomness"
+
+
+# --- slips in one part, and slips that raise --------------------------------------------------------------------------
+
+
+def test_where_several_parts_are_wrong_a_known_slip_in_one_of_them_is_named(exercise):
+    verdict = exercise.examine(lambda data: (2 * data.mean(), data.std()))
+    assert verdict.kind == "wrong"
+    assert "mean: Everywhere your answer is 2 times the right one" in verdict.detail
+    assert "variance: That is the standard deviation." in verdict.detail
+
+
+def test_a_sentence_that_calls_the_other_part_right_is_not_said_where_it_is_wrong(exercise):
+    slip = Misconception("std", lambda data: (data.mean(), data.std()), "The mean is right; the rest is a root.")
+    known = Exercise("f", ("data",), ("mean", "variance"), exercise.reference, exercise.probes, [slip], [])
+    assert "The mean is right" in known.examine(slip.function).detail
+    assert "The mean is right" not in known.examine(lambda data: (2 * data.mean(), data.std())).detail
+
+
+@pytest.fixture
+def share():
+    """A share with one imagined success and failure; without them there is no answer for no trial."""
+    return Exercise(
+        name="share",
+        arguments=("successes", "trials"),
+        returns="share",
+        reference=lambda successes, trials: (successes + 1) / (trials + 2),
+        probes=[(1, 4), (2, 3), (0, 0), (5, 6)],
+        misconceptions=[
+            Misconception("bare", lambda successes, trials: successes / trials, "The imagined ones are missing."),
+            Misconception("odds", lambda successes, trials: successes / (trials - successes), "These are the odds."),
+        ],
+        hints=[],
+    )
+
+
+def test_a_misconception_that_raises_is_recognised_up_to_there(share):
+    verdict = share.examine(lambda successes, trials: 1 / (trials / successes) if trials else 1 / trials)
+    assert (verdict.kind, verdict.misconception) == ("misconception", "bare")
+    assert verdict.detail.startswith("The imagined ones are missing.\nBesides: your function raised ZeroDivisionError")
+    assert "Probe 3: successes = 0, trials = 0." in verdict.detail
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda successes, trials: (successes + 1) / (trials + 2) if trials else 1 / trials,  # right until there
+        lambda successes, trials: (successes + 2) / trials,  # wrong in another way
+        lambda successes, trials: successes / trials if trials else [][0],  # another error
+        lambda successes, trials: successes / trials if trials != 3 else 1 / 0,  # elsewhere
+    ],
+)
+def test_what_raises_otherwise_is_no_such_misconception(share, answer):
+    verdict = share.examine(answer)
+    assert (verdict.kind, verdict.misconception) == ("raised", "")

@@ -1,9 +1,12 @@
 """Lesson 01, estimation: its exercises."""
 
+import math
+
 import numpy as np
 import torch
 from scipy import stats
 
+from course_utils.lessons.estimation.exercises_with_priors import beta_bernoulli_map, posterior_predictive, ridge_map
 from course_utils.workshop.exercises import Exercise, Misconception
 
 
@@ -12,7 +15,8 @@ def _squares(data, mean, scale):
 
 
 def _log_likelihood_torch(data, mean, scale):
-    return torch.distributions.Normal(torch.tensor(float(mean)), float(scale)).log_prob(torch.as_tensor(data)).sum()
+    distances = (torch.as_tensor(data) - mean) / scale
+    return -0.5 * torch.sum(distances**2) - distances.numel() * math.log(scale * math.sqrt(2 * math.pi))
 
 
 def _log_likelihood_loop(data, mean, scale):
@@ -21,6 +25,20 @@ def _log_likelihood_loop(data, mean, scale):
         total += -0.5 * np.log(2 * np.pi) - np.log(scale) - 0.5 * ((x - mean) / scale) ** 2
     return total
 
+
+def _sample(rng):
+    """Draw data of one Gaussian with its mean and scale: every sign, every width."""
+    mean, scale = rng.choice([0.0, rng.normal(0, 20)], p=[0.15, 0.85]), np.exp(rng.normal(0.2, 1))
+    return mean + scale * rng.normal(0, 1.5, rng.integers(1, 7)), float(mean), float(scale)
+
+
+# Many points, points 60 widths away, a wide and a narrow Gaussian: no product of densities survives.
+_LONG_PRODUCTS = [
+    (np.linspace(40, 100, 400), 70.0, 5.0),
+    (np.array([0.0, 60.0]), 0.0, 1.0),
+    (np.linspace(-3e6, 3e6, 60), -1e5, 1e6),
+    (np.linspace(-2e-6, 2e-6, 70), 0.0, 1e-6),
+]
 
 gaussian_log_likelihood = Exercise(
     name="gaussian_log_likelihood",
@@ -33,14 +51,20 @@ gaussian_log_likelihood = Exercise(
         ),
         "torch": _log_likelihood_torch,
         "loop": _log_likelihood_loop,
+        "moments": lambda data, mean, scale: (
+            -len(data)
+            * (np.log(scale) + np.log(2 * np.pi) / 2 + (data.var() + (data.mean() - mean) ** 2) / 2 / scale**2)
+        ),
     },
     probes=[
         (np.array([1.0, 3.0, 4.0]), 2.0, 1.5),
         (np.array([-0.5]), 0.25, 0.2),
         (np.array([54.0, 79.0, 74.0, 62.0, 85.0]), 70.0, 13.0),
-        (np.linspace(40, 100, 400), 70.0, 5.0),
-        (np.array([0.0, 60.0]), 0.0, 1.0),
+        (np.array([-3.0, 1.0]), -1.5, 1.0),
     ],
+    law=_sample,
+    extremes=_LONG_PRODUCTS,
+    stable="take the logarithm of each density first, on paper or with logpdf, and sum the logarithms",
     misconceptions=[
         Misconception(
             "half of the log missing",
@@ -57,6 +81,67 @@ gaussian_log_likelihood = Exercise(
             "half of the square missing",
             lambda data, mean, scale: -len(data) / 2 * np.log(2 * np.pi * scale**2) - _squares(data, mean, scale),
             "The ½ in front of the squared distance is missing: the exponent is −(x − μ)²/(2σ²).",
+        ),
+        Misconception(
+            "divided, then multiplied",
+            lambda data, mean, scale: (
+                -len(data) / 2 * np.log(2 * np.pi * scale**2) - _squares(data, mean, 1.0) / 2 * scale**2
+            ),
+            "Python reads a / 2 * scale**2 as (a / 2) · scale², so you multiply by the variance. "
+            "Put the denominator in brackets: / (2 * scale**2).",
+        ),
+        Misconception(
+            "scale in the logarithm",
+            lambda data, mean, scale: -len(data) / 2 * np.log(2 * np.pi * scale) - _squares(data, mean, scale) / 2,
+            "The logarithm holds σ where σ² belongs: the density is divided by √(2πσ²), which gives −½ log(2πσ²).",
+        ),
+        Misconception(
+            "scale in the distance",
+            lambda data, mean, scale: (
+                -len(data) / 2 * np.log(2 * np.pi * scale**2) - _squares(data, mean, 1.0) / (2 * scale)
+            ),
+            "The squared distance is divided by 2σ; it is 2σ², so that distance and scale are in the same units.",
+        ),
+        Misconception(
+            "scale left out of the distance",
+            lambda data, mean, scale: -len(data) / 2 * np.log(2 * np.pi * scale**2) - _squares(data, mean, 1.0) / 2,
+            "The squared distance is not divided by σ²: how far away a point is, is measured in standard deviations.",
+        ),
+        Misconception(
+            "sign of the logarithm",
+            lambda data, mean, scale: len(data) / 2 * np.log(2 * np.pi * scale**2) - _squares(data, mean, scale) / 2,
+            "The term with log(2πσ²) has the wrong sign: √(2πσ²) stands in the denominator of the density.",
+        ),
+        Misconception(
+            "sign of the distance",
+            lambda data, mean, scale: -len(data) / 2 * np.log(2 * np.pi * scale**2) + _squares(data, mean, scale) / 2,
+            "The squared distance has the wrong sign: points far from the mean would be the most likely ones.",
+        ),
+        Misconception(
+            "squared after the sum",
+            lambda data, mean, scale: (
+                -len(data) / 2 * np.log(2 * np.pi * scale**2) - np.sum(data - mean) ** 2 / (2 * scale**2)
+            ),
+            "You add the distances up and square the sum, so that distances to the left and to the right cancel. "
+            "Square each one first: np.sum((data - mean) ** 2).",
+        ),
+        Misconception(
+            "mean of the squares",
+            lambda data, mean, scale: (
+                -len(data) / 2 * np.log(2 * np.pi * scale**2) - np.mean((data - mean) ** 2) / (2 * scale**2)
+            ),
+            "The squared distances are averaged; every observation brings its own, so they are summed.",
+        ),
+        Misconception(
+            "the data's own mean",
+            lambda data, mean, scale: np.sum(stats.norm.logpdf(data, np.mean(data), scale)),
+            "You measure the distances from the sample mean. The function must answer for any `mean` it is given: "
+            "that is what makes it a function of the parameters.",
+        ),
+        Misconception(
+            "log of the sum",
+            lambda data, mean, scale: np.log(np.sum(stats.norm.pdf(data, mean, scale))),
+            "You add the densities up. Independent observations multiply: Σ log p, not log Σ p.",
         ),
         Misconception(
             "variance for standard deviation",
@@ -121,7 +206,7 @@ def _mle_loop(data):
 
 def _mle_torch(data):
     tensor = torch.as_tensor(data)
-    return tensor.mean(dim=0), torch.cov(tensor.T, correction=0)
+    return tensor.mean(dim=0), torch.cov(tensor.T, correction=0).reshape(tensor.shape[1], -1)
 
 
 def _mle_of_columns(data):
@@ -130,8 +215,17 @@ def _mle_of_columns(data):
 
 
 def _ddof_one(data):
-    mean, covariance = _mle(data)
-    return mean, covariance * len(data) / (len(data) - 1)
+    centred = data - data.mean(axis=0)
+    return data.mean(axis=0), np.divide(centred.T @ centred, len(data) - 1)
+
+
+def _points(rng):
+    """Draw correlated points, from one in one dimension to six in four."""
+    size = rng.integers(1, 5)
+    points = rng.standard_normal((rng.integers(1, 7), size)) @ rng.standard_normal((size, size))
+    if len(points) > 1 and rng.random() < 0.2:
+        points[-1] = points[0]
+    return (points + rng.normal(0, 20, size),)
 
 
 def _correlation(data):
@@ -150,7 +244,11 @@ gaussian_mle = Exercise(
     spellings={
         "loop": _mle_loop,
         "torch": _mle_torch,
-        "numpy": lambda data: (np.mean(data, axis=0), np.cov(data, rowvar=False, ddof=0)),
+        "numpy": lambda data: (np.mean(data, axis=0), np.atleast_2d(np.cov(data, rowvar=False, ddof=0))),
+        "pairs of columns": lambda data: (
+            [column.mean() for column in data.T],
+            [[np.mean((a - a.mean()) * (b - b.mean())) for b in data.T] for a in data.T],
+        ),
         "einsum": lambda data: (
             data.mean(0),
             np.einsum("ni,nj->ij", data - data.mean(0), data - data.mean(0)) / data.shape[0],
@@ -160,13 +258,48 @@ gaussian_mle = Exercise(
         (np.array([[1.0, 10.0], [2.0, 14.0], [6.0, 12.0]]),),
         (np.array([[3.6, 79.0], [1.8, 54.0], [3.333, 74.0], [2.283, 62.0], [4.533, 85.0]]),),
         (_POINTS + np.array([5.0, -2.0, 100.0]),),
+        (np.array([[2.0], [-1.0], [-4.0]]),),
+        (np.array([[-1.5, 0.0, 7.0]]),),
     ],
+    law=_points,
     misconceptions=[
+        Misconception(
+            "a number for a matrix",
+            lambda data: (data.mean(axis=0), np.cov(data, rowvar=False, ddof=0)),
+            "For data of one column, NumPy's and torch's `cov` give a bare number, where a matrix of shape (1, 1) is "
+            "asked for: np.atleast_2d makes one of it, or write the matrix product centred.T @ centred yourself.",
+        ),
+        Misconception(
+            "np.cov as it comes",
+            lambda data: (data.mean(axis=0), np.cov(data, rowvar=False)),
+            "np.cov divides by N − 1 unless told ddof=0. That is the unbiased estimate; the one that maximises the "
+            "likelihood divides by N. (And of one column it makes a bare number; np.atleast_2d mends that.)",
+        ),
+        Misconception(
+            "mean not divided",
+            lambda data: (data.sum(axis=0), _mle(data)[1]),
+            "This is the sum of the points; the mean is their sum divided by N.",
+        ),
+        Misconception(
+            "mean divided twice",
+            lambda data: (data.mean(axis=0) / len(data), _mle(data)[1]),
+            "This is the mean divided by N once more: np.mean has divided already.",
+        ),
+        Misconception(
+            "one mean for all columns",
+            lambda data: (data.mean(), np.mean((data - data.mean()) ** 2)),
+            "You average over all the numbers, columns and all. Each coordinate has a mean of its own: axis=0.",
+        ),
+        Misconception(
+            "standard deviations",
+            lambda data: (data.mean(axis=0), np.sqrt(np.abs(_mle(data)[1]))),
+            "You took the root: the covariance holds squares and products, not standard deviations.",
+        ),
         Misconception(
             "ddof",
             _ddof_one,
             "Your covariance is N/(N − 1) times too large: you divide by N − 1. That is the unbiased estimate; "
-            "the one that maximises the likelihood divides by N. (np.cov divides by N − 1 unless told ddof=0.)",
+            "the one that maximises the likelihood divides by N, also where N is 1.",
         ),
         Misconception(
             "not centred",
@@ -181,7 +314,7 @@ gaussian_mle = Exercise(
         Misconception(
             "variances only",
             lambda data: (data.mean(axis=0), np.diag(data.var(axis=0))),
-            "The variances are right, but the covariances off the diagonal are missing: "
+            "Only the variances are there; the covariances off the diagonal are missing: "
             "each point gives an outer product (x − μ)(x − μ)ᵀ.",
         ),
         Misconception(
@@ -193,6 +326,11 @@ gaussian_mle = Exercise(
             "correlation",
             _correlation,
             "This is the correlation matrix: it has been divided by the standard deviations, and has lost the units.",
+        ),
+        Misconception(
+            "np.corrcoef",
+            lambda data: (data.mean(axis=0), np.corrcoef(data, rowvar=False)),
+            "np.corrcoef gives correlations, without units, and NaN where nothing varies; the covariance is asked for.",
         ),
         Misconception(
             "rows for columns",
@@ -207,305 +345,6 @@ gaussian_mle = Exercise(
         "With centred = data − mean, the sum of the outer products is the matrix product centred.T @ centred.",
     ],
     praise="The mean and covariance of the data themselves: the model has no other wish than to copy two moments.",
-)
-
-beta_bernoulli_map = Exercise(
-    name="beta_bernoulli_map",
-    arguments=("successes", "trials", "alpha", "beta"),
-    returns="MAP estimate",
-    reference=lambda successes, trials, alpha, beta: (successes + alpha - 1) / (trials + alpha + beta - 2),
-    spellings={
-        "posterior's parameters": lambda successes, trials, alpha, beta: (
-            (alpha + successes - 1) / ((alpha + successes) + (beta + trials - successes) - 2)
-        ),
-        "weighted average": lambda successes, trials, alpha, beta: (
-            trials / (trials + alpha + beta - 2) * successes / trials + (alpha - 1) / (trials + alpha + beta - 2)
-        ),
-        "torch": lambda successes, trials, alpha, beta: (
-            torch.tensor(successes + alpha - 1.0) / torch.tensor(trials + alpha + beta - 2.0)
-        ),
-    },
-    probes=[
-        (7, 10, 2.0, 2.0),
-        (0, 4, 3.0, 5.0),
-        (5, 5, 1.5, 4.0),
-        (175, 272, 13.0, 29.0),
-        (3, 8, 1.0, 1.5),
-        (0, 6, 1.0, 3.0),
-        (4, 4, 2.5, 1.0),
-    ],
-    misconceptions=[
-        Misconception(
-            "posterior mean",
-            lambda successes, trials, alpha, beta: (successes + alpha) / (trials + alpha + beta),
-            "That is the mean of the posterior. The MAP is its mode, the place of the maximum: set the derivative "
-            "of the log-posterior to zero, and mind the exponents α − 1 and β − 1.",
-        ),
-        Misconception(
-            "numerator without −1",
-            lambda successes, trials, alpha, beta: (successes + alpha) / (trials + alpha + beta - 2),
-            "The denominator is right; in the numerator the −1 is missing: the exponent of θ is α − 1 + successes.",
-        ),
-        Misconception(
-            "denominator without −2",
-            lambda successes, trials, alpha, beta: (successes + alpha - 1) / (trials + alpha + beta),
-            "The numerator is right; in the denominator the −2 is missing: the two exponents, α − 1 + successes "
-            "and β − 1 + failures, add up to trials + α + β − 2.",
-        ),
-        Misconception(
-            "prior dropped",
-            lambda successes, trials, alpha, beta: successes / trials,
-            "This is the maximum-likelihood estimate: the prior does not appear in it.",
-        ),
-        Misconception(
-            "prior turned round",
-            lambda successes, trials, alpha, beta: (successes + beta - 1) / (trials + alpha + beta - 2),
-            "α and β have changed places: α goes with the successes, β with the failures.",
-        ),
-        Misconception(
-            "data forgotten",
-            lambda successes, trials, alpha, beta: (alpha - 1) / (alpha + beta - 2),
-            "This is the mode of the prior alone: the data do not appear in it.",
-        ),
-        Misconception(
-            "denominator −1",
-            lambda successes, trials, alpha, beta: (successes + alpha - 1) / (trials + alpha + beta - 1),
-            "In the denominator only 1 is subtracted; both exponents bring a −1, so it is trials + α + β − 2.",
-        ),
-        Misconception(
-            "odds",
-            lambda successes, trials, alpha, beta: np.divide(successes + alpha - 1, trials - successes + beta - 1),
-            "That is a/b, the odds. The maximum of θᵃ(1 − θ)ᵇ lies at a/(a + b); a probability cannot exceed 1.",
-        ),
-        Misconception(
-            "trials for failures",
-            lambda successes, trials, alpha, beta: (successes + alpha - 1) / (successes + trials + alpha + beta - 2),
-            "You counted all the trials as failures: there are trials − successes of them.",
-        ),
-    ],
-    hints=[
-        "Write down prior times likelihood and collect the powers of θ and of 1 − θ.",
-        "The posterior is θ to the power a, times (1 − θ) to the power b, with a = successes + α − 1. What is b?",
-        "The maximum of θᵃ(1 − θ)ᵇ lies at a/(a + b).",
-    ],
-    praise="A prior Beta(α, β) acts like α − 1 imagined successes and β − 1 imagined failures.",
-)
-
-
-def _posterior(data, scale, prior_mean, prior_scale):
-    """Return mean and variance of the posterior of the mean."""
-    variance = 1 / (1 / prior_scale**2 + len(data) / scale**2)
-    return variance * (prior_mean / prior_scale**2 + np.sum(data) / scale**2), variance
-
-
-def _predictive(data, scale, prior_mean, prior_scale):
-    mean, variance = _posterior(data, scale, prior_mean, prior_scale)
-    return mean, np.sqrt(scale**2 + variance)
-
-
-def _predictive_sequential(data, scale, prior_mean, prior_scale):
-    mean, variance = prior_mean, prior_scale**2
-    for x in data:
-        gain = variance / (variance + scale**2)
-        mean, variance = mean + gain * (x - mean), (1 - gain) * variance
-    return mean, (variance + scale**2) ** 0.5
-
-
-def _predictive_torch(data, scale, prior_mean, prior_scale):
-    data = torch.as_tensor(data)
-    variance = 1 / (prior_scale**-2 + len(data) * scale**-2)
-    mean = variance * (prior_mean / prior_scale**2 + data.sum() / scale**2)
-    return mean, torch.sqrt(variance + torch.tensor(scale**2))
-
-
-def _one_observation(data, scale, prior_mean, prior_scale):
-    variance = 1 / (1 / prior_scale**2 + 1 / scale**2)
-    return variance * (prior_mean / prior_scale**2 + np.mean(data) / scale**2), np.sqrt(scale**2 + variance)
-
-
-def _mean_for_sum(data, scale, prior_mean, prior_scale):
-    _, variance = _posterior(data, scale, prior_mean, prior_scale)
-    return variance * (prior_mean / prior_scale**2 + np.mean(data) / scale**2), np.sqrt(scale**2 + variance)
-
-
-def _unsquared(data, scale, prior_mean, prior_scale):
-    precision = 1 / prior_scale + len(data) / scale
-    return (prior_mean / prior_scale + np.sum(data) / scale) / precision, np.sqrt(scale**2 + 1 / precision)
-
-
-def _with_scale(function):
-    """Build a misconception that has the right mean and another scale."""
-
-    def predictive(data, scale, prior_mean, prior_scale):
-        mean, variance = _posterior(data, scale, prior_mean, prior_scale)
-        return mean, function(scale, variance)
-
-    return predictive
-
-
-posterior_predictive = Exercise(
-    name="posterior_predictive",
-    arguments=("data", "scale", "prior_mean", "prior_scale"),
-    returns=("predictive mean", "predictive scale"),
-    reference=_predictive,
-    spellings={"one at a time": _predictive_sequential, "torch": _predictive_torch},
-    probes=[
-        (np.array([80.0, 76.0]), 6.0, 70.0, 10.0),
-        (np.array([81.0, 90.0, 71.0, 77.0, 84.0]), 6.0, 60.0, 3.0),
-        (np.array([1.25]), 0.5, -2.0, 0.8),
-        (np.linspace(-3.0, 5.0, 50), 2.0, 0.0, 100.0),
-        (np.array([]), 2.0, 3.0, 1.5),
-    ],
-    misconceptions=[
-        Misconception(
-            "parameter uncertainty left out",
-            _with_scale(lambda scale, variance: scale),
-            "The mean is right, but the scale is that of the observations alone. The mean μ is not known exactly: "
-            "add the variance of its posterior.",
-        ),
-        Misconception(
-            "standard deviations added",
-            _with_scale(lambda scale, variance: scale + np.sqrt(variance)),
-            "You added standard deviations. Of independent quantities the variances add; take the root at the end.",
-        ),
-        Misconception(
-            "variance returned",
-            _with_scale(lambda scale, variance: scale**2 + variance),
-            "That is the variance of the prediction; its square root, the scale, is asked for.",
-        ),
-        Misconception(
-            "noise left out",
-            _with_scale(lambda scale, variance: np.sqrt(variance)),
-            "This is the posterior of the mean μ. A new observation scatters around μ by another `scale`: "
-            "add that variance too.",
-        ),
-        Misconception(
-            "plug-in",
-            lambda data, scale, prior_mean, prior_scale: (np.mean(data), scale),
-            "This is the plug-in prediction: the sample mean, taken as if it were exact. The prior does not appear.",
-        ),
-        Misconception(
-            "mean for sum",
-            _mean_for_sum,
-            "The posterior's variance is right, but in its mean the data enter with their sum, Σx/scale²; "
-            "you used their average.",
-        ),
-        Misconception(
-            "scales for variances",
-            _unsquared,
-            "Precisions are one over the *variance*: square the scales before you take the reciprocals.",
-        ),
-        Misconception(
-            "one observation",
-            _one_observation,
-            "N observations carry N times the precision of one: the data's precision is N/scale², not 1/scale².",
-        ),
-        Misconception(
-            "prior predictive",
-            lambda data, scale, prior_mean, prior_scale: (prior_mean, np.sqrt(scale**2 + prior_scale**2)),
-            "This is the prediction before any data: the posterior has not been formed.",
-        ),
-    ],
-    hints=[
-        "First the posterior of μ: precisions (1/variance) add, and its mean is the precision-weighted average.",
-        "A new x is μ plus noise: two independent sources of scatter, whose variances add.",
-        "precision = 1/prior_scale² + N/scale²; the predictive variance is scale² + 1/precision.",
-    ],
-    praise="Few data leave real doubt about μ, and the prediction now says so.",
-)
-
-
-def _ridge(features, targets, penalty):
-    return np.linalg.solve(features.T @ features + penalty * np.eye(features.shape[1]), features.T @ targets)
-
-
-def _penalty_everywhere(features, targets, noise_scale, prior_scale):
-    return np.linalg.solve(features.T @ features + noise_scale**2 / prior_scale**2, features.T @ targets)
-
-
-def _with_intercept(features, targets, noise_scale, prior_scale):
-    centred = features - features.mean(axis=0)
-    return _ridge(centred, targets - targets.mean(), noise_scale**2 / prior_scale**2)
-
-
-def _ridge_augmented(features, targets, noise_scale, prior_scale):
-    """Least squares with one imagined observation `0 = weight` for each weight."""
-    size = features.shape[1]
-    rows = np.vstack([features / noise_scale, np.eye(size) / prior_scale])
-    return np.linalg.lstsq(rows, np.concatenate([targets / noise_scale, np.zeros(size)]), rcond=None)[0]
-
-
-def _ridge_torch(features, targets, noise_scale, prior_scale):
-    x, y = torch.as_tensor(features), torch.as_tensor(targets)
-    precision = x.T @ x / noise_scale**2 + torch.eye(x.shape[1], dtype=x.dtype) / prior_scale**2
-    return torch.linalg.solve(precision, x.T @ y / noise_scale**2)
-
-
-_FEATURES = np.random.default_rng(11).normal(size=(12, 3))
-
-ridge_map = Exercise(
-    name="ridge_map",
-    arguments=("features", "targets", "noise_scale", "prior_scale"),
-    returns="weights",
-    reference=lambda features, targets, noise_scale, prior_scale: _ridge(
-        features, targets, noise_scale**2 / prior_scale**2
-    ),
-    spellings={"imagined observations": _ridge_augmented, "torch": _ridge_torch},
-    probes=[
-        (np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), np.array([1.0, 2.0, 2.5]), 0.5, 2.0),
-        (_FEATURES, _FEATURES @ np.array([1.0, -2.0, 0.5]) + 0.1, 3.0, 1.5),
-        (_FEATURES[:2], np.array([4.0, -1.0]), 0.3, 0.2),
-        (_FEATURES[:5, :1], np.array([3.0, 1.0, -2.0, 0.5, 4.0]), 1.0, 0.7),
-    ],
-    misconceptions=[
-        Misconception(
-            "penalty inverted",
-            lambda features, targets, noise_scale, prior_scale: _ridge(
-                features, targets, prior_scale**2 / noise_scale**2
-            ),
-            "The penalty is upside down. A narrow prior (small prior_scale) must pull harder: c = σ²/s₀².",
-        ),
-        Misconception(
-            "scales for variances",
-            lambda features, targets, noise_scale, prior_scale: _ridge(features, targets, noise_scale / prior_scale),
-            "You divided the scales; the exponents of the Gaussians hold variances: c = σ²/s₀².",
-        ),
-        Misconception(
-            "penalty times N",
-            lambda features, targets, noise_scale, prior_scale: _ridge(
-                features, targets, len(features) * noise_scale**2 / prior_scale**2
-            ),
-            "The penalty has been multiplied by N. The prior is stated once, whatever the number of data; "
-            "only if the squared error were averaged, not summed, would an N appear (as a division).",
-        ),
-        Misconception(
-            "noise forgotten",
-            lambda features, targets, noise_scale, prior_scale: _ridge(features, targets, 1 / prior_scale**2),
-            "The noise does not appear: multiplying the log-posterior by σ² leaves σ²/s₀² in front of the penalty.",
-        ),
-        Misconception(
-            "no identity matrix",
-            _penalty_everywhere,
-            "You added the penalty to every entry of FᵀF. Only the diagonal gets it: penalty times np.eye(D).",
-        ),
-        Misconception(
-            "with an intercept",
-            _with_intercept,
-            "You centred the data (scikit-learn's Ridge does that unless told fit_intercept=False). "
-            "This model has no intercept: every weight has the same prior.",
-        ),
-        Misconception(
-            "prior dropped",
-            lambda features, targets, noise_scale, prior_scale: np.linalg.pinv(features) @ targets,
-            "This is least squares, the maximum-likelihood estimate: the prior does not appear in it.",
-        ),
-    ],
-    hints=[
-        "Write the negative log-posterior: ‖y − Fw‖²/(2σ²) + ‖w‖²/(2s₀²) + constant.",
-        "Set its gradient to zero: (FᵀF/σ² + I/s₀²) w = Fᵀy/σ².",
-        "np.linalg.solve(features.T @ features + penalty * np.eye(D), features.T @ targets), with the right penalty.",
-    ],
-    praise="A Gaussian prior on the weights and a quadratic penalty are one and the same thing.",
 )
 
 EXERCISES = (gaussian_log_likelihood, gaussian_mle, beta_bernoulli_map, posterior_predictive, ridge_map)

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from scipy import special, stats
 
+from course_utils.lessons.expectation_maximization.exercise_bic import bic
 from course_utils.workshop.exercises import Exercise, Misconception
 
 
@@ -47,6 +48,56 @@ _SMALL = np.array([[0.0, 0.5], [1.0, 0.5], [2.5, 0.0]])
 _CLOUD = 2 * _RNG.normal(size=(8, 3))
 
 
+def _mixture(rng):
+    """Draw data and a mixture: one to four components and points, one to three dimensions, some means equal."""
+    components, columns = rng.integers(1, 5), rng.integers(1, 4)
+    means = rng.normal(0, 2, (components, columns))
+    if rng.random() < 0.2:
+        means[:] = means[0]
+    covariances = _random_covariances(rng, components, columns)
+    near = rng.integers(components, size=rng.integers(1, 5))
+    data = means[near] + np.sqrt(covariances[near].diagonal(axis1=1, axis2=2)) * rng.normal(size=(len(near), columns))
+    return data, rng.dirichlet(np.full(components, 2.0)), means, covariances
+
+
+def _shares(rng, count, components):
+    """Draw rows that sum to 1, with zeros among them; no column is zero altogether."""
+    table = special.softmax(rng.normal(0, 1.5, (count, components)), axis=1)
+    for row in range(count):
+        kept = rng.random(components) < 0.7
+        if kept.any() and (np.delete(table, row, axis=0)[:, ~kept] > 0).any(axis=0).all():
+            table[row] = table[row] * kept / table[row][kept].sum()
+    return table
+
+
+# 80 standard deviations away from every component, beside ordinary points: a tie between equal shapes, one where the
+# wider component wins although the other is nearer, one that is shared without a tie, two in one dimension.
+_EYE = np.eye(2)
+_FAR_OUT = [
+    (
+        np.array([[0.0, 80.0], [0.5, 0.0], [0.0, -60.0]]),
+        np.array([0.25, 0.75]),
+        np.array([[-1.0, 0.0], [1.0, 0.0]]),
+        np.array([_EYE, _EYE]),
+    ),
+    (
+        np.array([[60.0, 0.0], [1.0, 1.0], [62.0, -50.0]]),
+        np.array([0.6, 0.4]),
+        np.array([[2.0, 0.0], [-2.0, 0.0]]),
+        np.array([_EYE, 1.5 * _EYE]),
+    ),
+    (
+        np.array([[60.0, 0.0], [-80.0, 3.0]]),
+        np.array([0.3, 0.7]),
+        np.array([[0.01, 0.0], [-0.01, 0.0]]),
+        np.array([_EYE, _EYE]),
+    ),
+    (np.array([[-80.0]]), np.array([0.2, 0.8]), np.array([[0.005], [-0.005]]), np.array([[[1.0]], [[1.0]]])),
+    (np.array([[60.0, -70.0], [-80.0, 10.0], [1.0, 1.0]]), *_TWO),
+]
+_STABLE = "log-densities (logpdf) all the way, with log-sum-exp over the components of each point"
+
+
 # E-step
 def _e_step_loop(data, weights, means, covariances):
     rows = []
@@ -86,13 +137,20 @@ e_step = Exercise(
         "logsumexp": lambda *arguments: np.exp(
             _log_joint(*arguments) - special.logsumexp(_log_joint(*arguments), axis=1, keepdims=True)
         ),
+        "odds": lambda *arguments: [
+            [1 / np.sum(np.exp(np.minimum(row - value, 600))) for value in row] for row in _log_joint(*arguments)
+        ],
     },
     probes=[
         (_SMALL, *_TWO),
         (_ERUPTIONS, *_GEYSER),
-        (np.array([[60.0, -70.0], [-80.0, 10.0], [1.0, 1.0]]), *_TWO),
         (_CLOUD, *_THREE),
+        (_SMALL[:1], *_TWO),
+        (np.array([[-1.0], [0.5]]), np.array([1.0]), np.array([[2.0]]), np.array([[[0.7]]])),
     ],
+    law=_mixture,
+    extremes=_FAR_OUT,
+    stable=_STABLE,
     misconceptions=[
         Misconception(
             "weights left out",
@@ -194,7 +252,7 @@ def _m_step_torch(data, responsibilities, old_means):
 def _m_step_numpy(data, responsibilities, old_means):
     columns = responsibilities.T
     means = np.array([np.average(data, axis=0, weights=column) for column in columns])
-    covariances = [np.cov(data, rowvar=False, aweights=column, ddof=0) for column in columns]
+    covariances = [np.atleast_2d(np.cov(data, rowvar=False, aweights=column, ddof=0)) for column in columns]
     return responsibilities.mean(axis=0), means, covariances
 
 
@@ -206,11 +264,6 @@ def _with_covariances(covariances):
         return weights, means, covariances(data, responsibilities, means, old_means)
 
     return step
-
-
-def _n_for_counts(data, responsibilities, old_means):
-    means = responsibilities.T @ data / len(data)
-    return responsibilities.mean(axis=0), means, _scatter(data, responsibilities, means) / len(data)
 
 
 def _changed(part, change):
@@ -228,6 +281,28 @@ def _per_count(matrices, responsibilities):
     return matrices / responsibilities.sum(axis=0)[:, None, None]
 
 
+def _numpy_covariances(**options):
+    """Build a misconception whose covariances are np.cov's, with some of its options."""
+    return _with_covariances(
+        lambda data, r, means, old: [np.cov(data, rowvar=False, aweights=column, **options) for column in r.T]
+    )
+
+
+def _means_over_n(data, responsibilities, old_means):
+    means = responsibilities.T @ data / len(data)
+    return responsibilities.mean(axis=0), means, _per_count(_scatter(data, responsibilities, means), responsibilities)
+
+
+def _step_law(rng):
+    data, weights, old_means, _ = _mixture(rng)
+    return data, _shares(rng, len(data), len(weights)), old_means
+
+
+def _n_for_counts(data, responsibilities, old_means):
+    means = responsibilities.T @ data / len(data)
+    return responsibilities.mean(axis=0), means, _scatter(data, responsibilities, means) / len(data)
+
+
 _SOFT = special.softmax(_RNG.normal(size=(8, 3)), axis=1)
 
 m_step = Exercise(
@@ -240,8 +315,92 @@ m_step = Exercise(
         (_SMALL, np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]), _TWO[1]),
         (_ERUPTIONS, _posterior(_ERUPTIONS, np.array([0.5, 0.5]), _GEYSER[1], 4 * _GEYSER[2]), _GEYSER[1]),
         (_CLOUD, _SOFT, _THREE[1]),
+        (np.array([[1.0], [-2.0], [4.5]]), np.array([[0.2, 0.8], [1.0, 0.0], [0.5, 0.5]]), np.array([[0.0], [1.0]])),
+        (_SMALL[1:2], np.array([[0.4, 0.6]]), _TWO[1]),
     ],
+    law=_step_law,
     misconceptions=[
+        Misconception(
+            "np.cov as it comes",
+            _numpy_covariances(),
+            "np.cov with aweights divides by something less than N_k unless told ddof=0: it removes a bias, and the "
+            "M-step maximises. (And of one column, D = 1, it makes a bare number; np.atleast_2d mends that.)",
+        ),
+        Misconception(
+            "np.cov's own divisor",
+            _with_covariances(
+                lambda data, r, means, old: [np.atleast_2d(np.cov(data, rowvar=False, aweights=q)) for q in r.T]
+            ),
+            "np.cov with aweights divides by less than N_k, to remove a bias, and by 0 for a single point. The M-step "
+            "maximises, and the maximum divides by N_k: ddof=0.",
+        ),
+        Misconception(
+            "scikit-learn's small number",
+            _with_covariances(
+                lambda data, r, means, old: _per_count(_scatter(data, r, means), r) + 1e-6 * np.eye(data.shape[1])
+            ),
+            "10⁻⁶ is added to the variances, as scikit-learn does against covariances that collapse. The M-step itself "
+            "adds nothing: a component of one point gets a covariance of zeros.",
+        ),
+        Misconception(
+            "a number for a matrix",
+            _numpy_covariances(ddof=0),
+            "For data of one column, D = 1, np.cov gives a bare number, where a matrix of shape (1, 1) is asked for: "
+            "np.atleast_2d makes one of it.",
+        ),
+        Misconception(
+            "last point only",
+            _with_covariances(lambda data, r, means, old: _per_count(_scatter(data[-1:], r[-1:], means), r)),
+            "Only the last point counts in the covariances: in a loop over the points `=` replaces what was there, "
+            "`+=` adds to it.",
+        ),
+        Misconception(
+            "last point only, in the means",
+            _changed(1, lambda means, data, r: r[-1][:, None] * data[-1] / r.sum(axis=0)[:, None]),
+            "Only the last point counts in the means: in a loop over the points `=` replaces what was there, "
+            "`+=` adds to it.",
+        ),
+        Misconception(
+            "N for N_k in the means",
+            _means_over_n,
+            "The means are divided by N, and the covariances, taken around them, go wrong with them. A component's "
+            "mean is the average over *its* points: divide by N_k, the sum of its responsibilities.",
+        ),
+        Misconception(
+            "N for N_k in the means alone",
+            _changed(1, lambda means, data, r: r.T @ data / len(data)),
+            "The means are divided by N. Each is the average over the component's own points: divide by N_k.",
+        ),
+        Misconception(
+            "means not divided",
+            _changed(1, lambda means, data, r: r.T @ data),
+            "The means are sums, not yet averages: divide by N_k, the sum of the component's responsibilities.",
+        ),
+        Misconception(
+            "the mean of all data",
+            _changed(1, lambda means, data, r: np.tile(data.mean(axis=0), (len(means), 1))),
+            "All means are the mean of the data. Weigh each point with its responsibility r_nk.",
+        ),
+        Misconception(
+            "old means returned",
+            lambda data, responsibilities, old_means: (
+                responsibilities.mean(axis=0),
+                old_means,
+                _m_step(data, responsibilities, old_means)[2],
+            ),
+            "You return the means from before the step. The new mean of a component is the average of the data, each "
+            "point weighted with its responsibility.",
+        ),
+        Misconception(
+            "not centred",
+            _with_covariances(lambda data, r, means, old: _per_count(_scatter(data, r, 0 * means), r)),
+            "The mean has not been subtracted before the squares were taken: this is a second moment, E[xxᵀ].",
+        ),
+        Misconception(
+            "not divided",
+            _with_covariances(lambda data, r, means, old: _scatter(data, r, means)),
+            "The covariances are sums over the points: divide by N_k, as for the means.",
+        ),
         Misconception(
             "N for N_k",
             _n_for_counts,
@@ -251,7 +410,7 @@ m_step = Exercise(
         Misconception(
             "N for N_k in the covariance",
             _with_covariances(lambda data, r, means, old: _scatter(data, r, means) / len(data)),
-            "Weights and means are right, but the covariances are divided by N. Divide by N_k, as for the means.",
+            "The covariances are divided by N. Divide by N_k, as for the means.",
         ),
         Misconception(
             "around the old means",
@@ -342,7 +501,7 @@ def _elbo(data, responsibilities, weights, means, covariances):
 
 
 def _gap(data, q, *parameters):
-    return np.sum(special.rel_entr(q, _posterior(data, *parameters)))
+    return -_entropy(q) - np.sum(q * special.log_softmax(_log_joint(data, *parameters), axis=1))
 
 
 def _evidence(data, *parameters):
@@ -368,6 +527,13 @@ def _elbo_naive(data, q, *parameters):
     return np.sum(q * (_log_joint(data, *parameters) - np.log(q)))
 
 
+def _bound_law(rng):
+    data, weights, means, covariances = _mixture(rng)
+    return data, _shares(rng, len(data), len(weights)), weights, means, covariances
+
+
+_FAR_SHARES = np.array([[0.3, 0.7], [0.0, 1.0], [1.0, 0.0]])
+
 mixture_elbo = Exercise(
     name="mixture_elbo",
     arguments=("data", "responsibilities", "weights", "means", "covariances"),
@@ -385,7 +551,11 @@ mixture_elbo = Exercise(
         (_SMALL, np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]), *_TWO),
         (_ERUPTIONS[:4], np.array([[0.0, 1.0], [1.0, 0.0], [0.3, 0.7], [0.6, 0.4]]), *_GEYSER),
         (_CLOUD, _SOFT, *_THREE),
+        (_SMALL[:1], np.array([[0.25, 0.75]]), *_TWO),
     ],
+    law=_bound_law,
+    extremes=[(data, _FAR_SHARES[: len(data)], *parameters) for data, *parameters in _FAR_OUT],
+    stable="log-densities (logpdf) all the way; an average of them under q needs no density",
     misconceptions=[
         Misconception(
             "sign of the entropy",
@@ -409,6 +579,36 @@ mixture_elbo = Exercise(
             _elbo_naive,
             "Right on paper. But where a responsibility is 0 the machine computes 0 · log 0 = NaN; the limit is 0. "
             "scipy.special.xlogy(q, q) knows that.",
+        ),
+        Misconception(
+            "underflow",
+            lambda data, q, *parameters: np.sum(
+                np.where(q > 0, q * np.log(np.exp(_log_joint(data, *parameters))), 0.0) + special.entr(q)
+            ),
+            "Right on paper. But for a point far from all components every density becomes 0, and log 0 = −∞. "
+            "Begin with log-densities: logpdf, and never its exponential.",
+        ),
+        Misconception(
+            "weights not logged",
+            lambda data, q, weights, means, covariances: (
+                _elbo(data, q, np.ones(len(weights)), means, covariances) + np.sum(q @ weights)
+            ),
+            "You add the weights to log-densities. A factor π becomes a summand log π.",
+        ),
+        Misconception(
+            "correlation ignored",
+            lambda data, q, weights, means, covariances: _elbo(
+                data, q, weights, means, covariances * np.eye(data.shape[1])
+            ),
+            "You used the variances alone, as if the covariances were diagonal. The whole matrix Σ_k enters.",
+        ),
+        Misconception(
+            "log outside the average",
+            lambda data, q, *parameters: np.sum(
+                np.log(np.sum(q * np.exp(_log_joint(data, *parameters)), axis=1)) + special.entr(q).sum(axis=1)
+            ),
+            "You take the logarithm of the average under q. The bound is the average of the logarithm: the sum over k "
+            "stands outside.",
         ),
         Misconception(
             "not weighted",
@@ -453,124 +653,6 @@ mixture_elbo = Exercise(
         "np.sum(q * table) − np.sum(special.xlogy(q, q)); xlogy makes 0 log 0 equal to 0.",
     ],
     praise="With q equal to the posterior this is log p(X); with any other q it is less.",
-)
-
-
-# BIC
-def _parameters(components, dimensions):
-    return components - 1 + components * dimensions + components * dimensions * (dimensions + 1) // 2
-
-
-def _bic_with(count_parameters):
-    """Build a misconception with another number of parameters."""
-
-    def wrong(log_likelihood, components, dimensions, count):
-        return -2 * log_likelihood + count_parameters(components, dimensions) * np.log(count)
-
-    return wrong
-
-
-def _bic_counted(log_likelihood, components, dimensions, count):
-    """Count the free numbers one by one: entries on and below the diagonal, means, all weights but the last."""
-    entries = sum(1 for row in range(dimensions) for column in range(dimensions) if column <= row)
-    return -2 * log_likelihood + np.log(count) * (components * (entries + dimensions + 1) - 1)
-
-
-def _bic_torch(log_likelihood, components, dimensions, count):
-    mixture = (components - 1) + components * (dimensions + dimensions * (dimensions + 1) / 2)
-    return mixture * torch.log(torch.tensor(float(count), dtype=torch.float64)) - 2 * log_likelihood
-
-
-bic = Exercise(
-    name="bic",
-    arguments=("log_likelihood", "components", "dimensions", "count"),
-    returns="BIC",
-    reference=_bic_with(_parameters),
-    spellings={"counted": _bic_counted, "torch": _bic_torch},
-    probes=[(-1289.8, 1, 2, 272), (-1130.26, 2, 2, 272), (-250.5, 4, 3, 90), (120.0, 3, 5, 1000)],
-    misconceptions=[
-        Misconception(
-            "sign",
-            lambda log_likelihood, *sizes: -_bic_with(_parameters)(log_likelihood, *sizes),
-            "The sign is reversed: some books define it so that larger is better. Here, as in scikit-learn, "
-            "it is −2 log p + P log N, and smaller is better.",
-        ),
-        Misconception(
-            "reward for parameters",
-            lambda log_likelihood, components, dimensions, count: (
-                -2 * log_likelihood - _parameters(components, dimensions) * np.log(count)
-            ),
-            "Parameters make your score better. The penalty must work against the likelihood: −2 log p + P log N.",
-        ),
-        Misconception(
-            "factor 2 of the log-likelihood",
-            lambda log_likelihood, components, dimensions, count: (
-                -log_likelihood + _parameters(components, dimensions) * np.log(count)
-            ),
-            "The log-likelihood needs the factor −2: a parameter costs ½ log N nats, and all has been multiplied by 2.",
-        ),
-        Misconception(
-            "halved",
-            lambda log_likelihood, *sizes: _bic_with(_parameters)(log_likelihood, *sizes) / 2,
-            "This is half of the BIC. It ranks models alike, but the usual scale is −2 log p + P log N.",
-        ),
-        Misconception(
-            "K weights",
-            _bic_with(lambda components, dimensions: _parameters(components, dimensions) + 1),
-            "You counted K weights. They add up to 1, so only K − 1 of them can be chosen freely.",
-        ),
-        Misconception(
-            "no weights",
-            _bic_with(lambda components, dimensions: _parameters(components, dimensions) - components + 1),
-            "The weights are parameters too: K − 1 of them are free.",
-        ),
-        Misconception(
-            "all entries of the covariance",
-            _bic_with(lambda components, dimensions: components - 1 + components * (dimensions + dimensions**2)),
-            "You counted all D² entries of each covariance. It is symmetric: D(D + 1)/2 of them are free.",
-        ),
-        Misconception(
-            "diagonal covariance",
-            _bic_with(lambda components, dimensions: components - 1 + 2 * components * dimensions),
-            "You counted D numbers for each covariance, as if it were diagonal. A full one has D(D + 1)/2.",
-        ),
-        Misconception(
-            "one covariance for all",
-            _bic_with(
-                lambda components, dimensions: (
-                    components - 1 + components * dimensions + dimensions * (dimensions + 1) // 2
-                )
-            ),
-            "You counted one covariance matrix. Each of the K components has its own.",
-        ),
-        Misconception(
-            "logarithm to base 10",
-            lambda log_likelihood, components, dimensions, count: (
-                -2 * log_likelihood + _parameters(components, dimensions) * np.log10(count)
-            ),
-            "You took the logarithm to base 10. The log-likelihood is in nats, so log N must be natural too: np.log.",
-        ),
-        Misconception(
-            "logarithm to base 2",
-            lambda log_likelihood, components, dimensions, count: (
-                -2 * log_likelihood + _parameters(components, dimensions) * np.log2(count)
-            ),
-            "You took the logarithm to base 2. The log-likelihood is in nats, so log N must be natural too: np.log.",
-        ),
-        Misconception(
-            "Akaike's penalty",
-            lambda log_likelihood, components, dimensions, count: (
-                -2 * log_likelihood + 2 * _parameters(components, dimensions)
-            ),
-            "This is Akaike's criterion, with 2 for each parameter. The Bayesian one charges log N.",
-        ),
-    ],
-    hints=[
-        "Count the numbers one may choose freely: weights, means, covariances.",
-        "Weights add up to 1; a symmetric D × D matrix has D(D + 1)/2 different entries, and there are K of them.",
-        "P = (K − 1) + K·D + K·D(D + 1)/2, and the criterion is −2·log_likelihood + P·np.log(count).",
-    ],
-    praise="One more component in two dimensions costs six parameters; the data must be worth it.",
 )
 
 EXERCISES = (mixture_elbo, e_step, m_step, bic)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from scipy import special
 
 from course_utils.workshop.exercises import Exercise, Misconception
 
@@ -24,6 +25,27 @@ def _around_the_mean(values):
     return centre + np.log(np.sum(np.exp(values - centre)))
 
 
+def _law(rng):
+    values = rng.normal(rng.uniform(-8, 8), 3, rng.integers(1, 7))
+    values[rng.random(values.size) < 0.15] = 0.0
+    if values.size > 1 and rng.random() < 0.3:
+        values[-1] = values.max()
+    return (values,)
+
+
+# All far below 0, all far above, and both; ties; the largest first, last and in between, away from mean and median.
+_EXTREMES = [
+    (np.array([-1000.0, -1000.5]),),
+    (np.array([1000.0, 998.0, 3.0]),),
+    (np.array([0.0, -3000.0]),),
+    (np.array([-3000.0, 0.0]),),
+    (np.array([-2999.0, -3000.0, 0.5, -0.5, -3001.0]),),
+    (np.array([2000.0, -4000.0, 2000.0, 2000.0]),),
+    (np.array([-800.0]),),
+    (np.array([-20000.0, -20000.0, -20001.0, -20003.0, -20002.0]),),
+    (np.array([20000.0, 19999.0]),),
+]
+
 log_sum_exp = Exercise(
     name="log_sum_exp",
     arguments=("values",),
@@ -33,17 +55,13 @@ log_sum_exp = Exercise(
         "loop": _log_sum_exp_loop,
         "numpy": lambda values: np.logaddexp.reduce(values),
         "torch": lambda values: torch.logsumexp(torch.as_tensor(values), dim=0),
+        "softmax": lambda values: values[0] - special.log_softmax(values)[0],
+        "sorted": lambda values: (lambda a: a[-1] + np.log1p(np.exp(a[:-1] - a[-1]).sum()))(np.sort(values)),
     },
-    probes=[
-        (np.array([0.0, 1.0, 2.0]),),
-        (np.array([-1000.0, -1000.5]),),
-        (np.array([1000.0, 998.0, 3.0]),),
-        (np.array([0.0, -3000.0]),),
-        (np.array([-2.5]),),
-        (np.array([-3000.0, 0.0]),),
-        (np.array([-20000.0, -20000.0, -20001.0, -20003.0, -20002.0]),),
-        (np.array([20000.0, 19999.0]),),
-    ],
+    probes=[(np.array([0.0, 1.0, 2.0]),), (np.array([-2.5]),), (np.array([-1.0, -1.0, 0.0, -4.0]),)],
+    law=_law,
+    extremes=_EXTREMES,
+    stable="subtract the largest value from all before you exponentiate, and add it back to the logarithm",
     misconceptions=[
         Misconception(
             "naive",
@@ -78,6 +96,29 @@ log_sum_exp = Exercise(
             "mean of exponentials",
             lambda values: np.max(values) + np.log(np.mean(np.exp(values - np.max(values)))),
             "That is the log of the mean: the sum has been divided by how many values there are.",
+        ),
+        Misconception(
+            "largest counted twice",
+            lambda values: np.max(values) + np.log1p(np.sum(np.exp(values - np.max(values)))),
+            "np.log1p adds a 1. That 1 is exp(0), the largest value's own term, and it is in your sum already: "
+            "take np.log, or leave the largest value out of the sum.",
+        ),
+        Misconception(
+            "logarithm forgotten",
+            lambda values: np.max(values) + np.sum(np.exp(values - np.max(values))),
+            "The maximum is added to the sum itself; the sum's logarithm must be taken first.",
+        ),
+        Misconception(
+            "factor stays a factor",
+            lambda values: np.max(values) * np.log(np.sum(np.exp(values - np.max(values)))),
+            "You multiply by the maximum. The factor exp(m) leaves the logarithm as a summand: log(exp(m) · s) is "
+            "m + log s.",
+        ),
+        Misconception(
+            "probabilities",
+            lambda values: special.softmax(values),
+            "These are K probabilities, exp(a) divided by the sum of all: the softmax. One number is asked for, the "
+            "logarithm of the sum they are divided by.",
         ),
         Misconception(
             "only the maximum",

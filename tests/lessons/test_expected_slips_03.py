@@ -1,0 +1,214 @@
+"""Wrong answers that people are expected to give to the exercises of lesson 03, and what they are told."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import special, stats
+
+from course_utils.lessons.expectation_maximization import exercises as lesson
+
+
+def _log_joint(data, weights, means, covariances):
+    columns = [stats.multivariate_normal.logpdf(data, m, c) for m, c in zip(means, covariances, strict=True)]
+    return np.log(weights) + np.column_stack(columns)
+
+
+def _stacked(data, weights, means, covariances):
+    columns = [stats.multivariate_normal.logpdf(data, m, c) for m, c in zip(means, covariances, strict=True)]
+    return np.log(weights) + np.stack(columns, axis=1)
+
+
+def _bound(data, q, *parameters):
+    return np.sum(q * _log_joint(data, *parameters)) + special.entr(q).sum()
+
+
+def _responsibilities(*arguments):
+    return special.softmax(_log_joint(*arguments), axis=1)
+
+
+def _way_out(choose):
+    """Build an answer that falls back on something where every density of a point has become 0."""
+
+    def answer(data, weights, means, covariances):
+        log_joint = _log_joint(data, weights, means, covariances)
+        joint = np.exp(log_joint)
+        total = joint.sum(axis=1, keepdims=True)
+        distances = ((data[:, None] - means) ** 2).sum(axis=-1)
+        return np.where(total > 0, joint / np.where(total > 0, total, 1), choose(log_joint, weights, distances))
+
+    return answer
+
+
+def _one_hot(places, size):
+    return np.eye(size)[places]
+
+
+def _step(data, r, old_means):
+    counts = r.sum(axis=0)
+    means = r.T @ data / counts[:, None]
+    return counts / len(data), means, _covariances(data, r, means)
+
+
+def _covariances(data, r, centres):
+    offsets = data[:, None] - centres
+    return np.einsum("nk,nki,nkj->kij", r, offsets, offsets) / r.sum(axis=0)[:, None, None]
+
+
+def _with_np_cov(**options):
+    def answer(data, r, old_means):
+        weights, means, _ = _step(data, r, old_means)
+        return weights, means, np.array([np.cov(data.T, aweights=column, **options) for column in r.T])
+
+    return answer
+
+
+def _overwritten(data, r, old_means):
+    weights, means, covariances = _step(data, r, old_means)
+    for k, mean in enumerate(means):
+        for x, share in zip(data, r[:, k], strict=True):
+            covariances[k] = share * np.outer(x - mean, x - mean)
+        covariances[k] /= r[:, k].sum()
+    return weights, means, covariances
+
+
+def _means_over_n(data, r, old_means):
+    means = r.T @ data / len(data)
+    return r.mean(axis=0), means, _covariances(data, r, means)
+
+
+def _bic(count_parameters):
+    return lambda fit, k, d, n: -2 * fit + count_parameters(k, d) * np.log(n)
+
+
+SLIPS = {
+    "3.1 a single point": (
+        lesson.mixture_elbo, lambda x, q, *p: np.sum(q * _stacked(x, *p)) + special.entr(q).sum(),
+        "data = [[0. , 0.5]]",
+    ),
+    "3.1 0 log 0": (
+        lesson.mixture_elbo, lambda x, q, *p: np.sum(q * (_log_joint(x, *p) - np.log(q))), "0 · log 0 = NaN",
+    ),
+    "3.1 logged densities": (
+        lesson.mixture_elbo,
+        lambda x, q, *p: np.sum(q * np.log(np.exp(_log_joint(x, *p)) + 1e-300)) + special.entr(q).sum(),
+        "numerically unstable",
+    ),
+    "3.1 what is not a number is left out": (
+        lesson.mixture_elbo,
+        lambda x, q, *p: np.nansum(q * np.log(np.exp(_log_joint(x, *p)))) + special.entr(q).sum(), "log 0 = −∞",
+    ),
+    "3.1 the best q": (
+        lesson.mixture_elbo, lambda x, q, *p: _bound(x, _responsibilities(x, *p), *p), "the ceiling itself",
+    ),
+    "3.1 the divergence": (
+        lesson.mixture_elbo, lambda x, q, *p: special.rel_entr(q, _responsibilities(x, *p)).sum(), "KL(q‖p(z|x))",
+    ),
+    "3.1 weights not logged": (
+        lesson.mixture_elbo,
+        lambda x, q, w, m, c: np.sum(q * (w + _log_joint(x, np.ones(len(w)), m, c))) + special.entr(q).sum(),
+        "A factor π becomes a summand",
+    ),
+    "3.1 diagonal": (
+        lesson.mixture_elbo, lambda x, q, w, m, c: _bound(x, q, w, m, [np.diag(np.diag(s)) for s in c]),
+        "the variances alone",
+    ),
+    "3.2 a single point": (lesson.e_step, lambda *a: special.softmax(_stacked(*a), axis=1), "data = [[0. , 0.5]]"),
+    "3.2 squeezed": (lesson.e_step, lambda *a: _responsibilities(*a).squeeze(), "an axis of length 1 is missing"),
+    "3.2 equal shares as a way out": (
+        lesson.e_step, _way_out(lambda table, w, _: np.full_like(table, 1 / len(w))), "numerically unstable",
+    ),
+    "3.2 the weights as a way out": (
+        lesson.e_step, _way_out(lambda table, w, _: np.tile(w, (len(table), 1))), "numerically unstable",
+    ),
+    "3.2 the nearest as a way out": (
+        lesson.e_step, _way_out(lambda table, w, d: _one_hot(d.argmin(axis=1), len(w))), "numerically unstable",
+    ),
+    "3.2 the most probable as a way out": (
+        lesson.e_step, _way_out(lambda table, w, d: _one_hot(table.argmax(axis=1), len(w))), "numerically unstable",
+    ),
+    "3.2 distances as a way out": (
+        lesson.e_step, _way_out(lambda table, w, d: special.softmax(np.log(w) - d / 2, axis=1)), "numerically unstable",
+    ),
+    "3.2 zeros as a way out": (lesson.e_step, _way_out(lambda table, w, d: 0 * table), "numerically unstable"),
+    "3.2 one maximum for all": (
+        lesson.e_step,
+        lambda *a: (lambda t: t / t.sum(axis=1, keepdims=True))(np.exp(_log_joint(*a) - _log_joint(*a).max())),
+        "numerically unstable",
+    ),
+    "3.2 transposed": (lesson.e_step, lambda *a: _responsibilities(*a).T, "the result is transposed"),
+    "3.3 np.cov": (lesson.m_step, _with_np_cov(), "unless told ddof=0"),
+    "3.3 np.cov, with ddof=0": (lesson.m_step, _with_np_cov(ddof=0), "np.atleast_2d makes one of it"),
+    "3.3 = for +=": (lesson.m_step, _overwritten, "Only the last point counts"),
+    "3.3 means over N": (lesson.m_step, _means_over_n, "The means are divided by N"),
+    "3.3 means over N, covariances right": (
+        lesson.m_step, lambda x, r, old: (r.mean(0), r.T @ x / len(x), _step(x, r, old)[2]), "means are divided by N",
+    ),
+    "3.3 counts and sums, the weights": (
+        lesson.m_step, lambda x, r, old: (r.sum(0), r.T @ x, _step(x, r, old)[2]), "weights: You returned the counts",
+    ),
+    "3.3 counts and sums, the means": (
+        lesson.m_step, lambda x, r, old: (r.sum(0), r.T @ x, _step(x, r, old)[2]), "means: The means are sums",
+    ),
+    "3.3 old means": (
+        lesson.m_step, lambda x, r, old: (*_step(x, r, old)[:2], _covariances(x, r, old)), "around the old means",
+    ),
+    "3.3 a small number": (
+        lesson.m_step, lambda x, r, old: (*_step(x, r, old)[:2], _step(x, r, old)[2] + 1e-6 * np.eye(x.shape[1])),
+        "as scikit-learn does",
+    ),
+    "3.4 D(D − 1)/2": (lesson.bic, _bic(lambda k, d: k - 1 + k * d + k * d * (d - 1) / 2), "D(D − 1)/2"),
+    "3.4 D²": (lesson.bic, _bic(lambda k, d: k - 1 + k * d + k * d**2), "all D² entries"),
+    "3.4 K weights": (lesson.bic, _bic(lambda k, d: k + k * d + k * d * (d + 1) / 2), "You counted K weights"),
+    "3.4 K for D": (
+        lesson.bic, _bic(lambda k, d: d - 1 + k * d + d * k * (k + 1) / 2), "`components` and `dimensions` with their",
+    ),
+    "3.4 half, and upwards": (
+        lesson.bic, lambda fit, k, d, n: fit - (k - 1 + k * d + k * d * (d + 1) / 2) * np.log(n) / 2, "−½ times",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_an_expected_slip_is_told(slip):
+    exercise, answer, words = SLIPS[slip]
+    verdict = exercise.examine(answer)
+    exercise._failures = exercise._hints_given = 0
+    assert not verdict.correct
+    assert words in f"{verdict.title}\n{verdict.detail}", str(verdict)
+
+
+def _by_roots(data, r, old_means):
+    counts = r.sum(axis=0)
+    means = (r / counts).T @ data
+    halves = np.sqrt(r.T)[:, :, None] * (data - means[:, None])
+    return counts / counts.sum(), means, halves.transpose(0, 2, 1) @ halves / counts[:, None, None]
+
+
+def _by_odds(*arguments):
+    table = _log_joint(*arguments)
+    return 1 / np.exp(np.minimum(table[:, None] - table[:, :, None], 700)).sum(axis=-1)
+
+
+RIGHT = {
+    "3.1 where q is positive": (
+        lesson.mixture_elbo, lambda x, q, *p: (q[q > 0] * (_log_joint(x, *p)[q > 0] - np.log(q[q > 0]))).sum(),
+    ),
+    "3.1 stats.entropy": (
+        lesson.mixture_elbo, lambda x, q, *p: (q * _log_joint(x, *p)).sum() + stats.entropy(q, axis=1).sum(),
+    ),
+    "3.2 odds": (lesson.e_step, _by_odds),
+    "3.2 single precision": (lesson.e_step, lambda *a: torch.softmax(torch.as_tensor(_log_joint(*a)), dim=1).float()),
+    "3.3 square roots": (lesson.m_step, _by_roots),
+    "3.4 without halves": (
+        lesson.bic, lambda fit, k, d, n: (k * (d + 1) * (d + 2) // 2 - 1) * math.log(n) - 2 * fit,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spelling", RIGHT)
+def test_a_right_answer_in_another_spelling_is_accepted(spelling):
+    exercise, answer = RIGHT[spelling]
+    verdict = exercise.examine(answer)
+    assert verdict.correct, str(verdict)
