@@ -1,5 +1,6 @@
 """What holds for all tests: they run without network, and so does every kernel they start."""
 
+import importlib
 import os
 import runpy
 import signal
@@ -17,6 +18,9 @@ def pytest_configure():
     A hook and not a fixture, because the cells that nbval collects ask for no fixtures.
     """
     runpy.run_path(str(OFFLINE / "sitecustomize.py"))
+    # tqdm.auto chooses between terminal and notebook when it is first imported, by whether there is an IPython shell. A
+    # test that makes one must not decide that for the tests after it.
+    importlib.import_module("tqdm.auto")
     # Some tests end a program by Ctrl-C. A run that was itself started in the background ignores that, and with it
     # every program it starts.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -280,7 +280,7 @@ def test_the_tests_of_a_lesson_are_the_ones_chosen():
     found = [line for line in result.stdout.splitlines() if "::" in line]
     for name in (
         "test_mutations_08.py::test_each_wrong_formula_is_rejected_by_the_claim_named_for_it",
-        "test_notebooks.py::test_every_explorer_of_the_lesson_survives_a_sweep[08_vae]",
+        "test_explorer_sweeps.py::test_every_explorer_of_the_lesson_survives_a_sweep[08_vae]",
         "test_student_copy.py::test_the_copy_runs_with_nothing_attempted_and_every_solution_passes_in_it[08_vae.ipynb]",
     ):
         assert sum(line.endswith(name) for line in found) == 1, name

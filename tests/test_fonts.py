@@ -68,7 +68,7 @@ def test_the_faces_have_every_character_of_a_lesson(path):
 
 
 def test_the_faces_have_every_character_of_the_package_and_the_tools():
-    modules = [*(ROOT / "course_utils").rglob("*.py"), *(ROOT / "tools").glob("*.py")]
+    modules = [*(ROOT / "course_utils").rglob("*.py"), *(ROOT / "tools").rglob("*.py")]
     assert len(modules) > 30
     text = "\n".join(string for module in modules for string in strings_of(module))
     assert lacking(text, [*TEXT_FACES, *CODE_FACES]) == []
@@ -153,7 +153,7 @@ def test_a_page_gets_all_faces_and_a_sheet_that_names_them(tmp_path):
 
 
 def test_nothing_that_a_page_loads_names_another_family():
-    files = [ROOT / "tools/publish/slides.py", ROOT / "tools/publish/frames.py"]
+    files = [ROOT / "tools/publish/slides.py", ROOT / "tools/publish/frames/page.py"]
     files += [file for folder in ("tools", "docs/site") for file in (ROOT / folder).rglob("*.css")]
     found = []
     for file in files:

@@ -190,7 +190,7 @@ def run(todo: Sequence[Stage]) -> int:
     with tempfile.TemporaryDirectory(prefix="check-") as folder:
         try:
             for number, stage in enumerate(todo):
-                print(f"\n── {stage.name} {'─' * max(3, 76 - len(stage.name))}", flush=True)
+                print(f"\n-- {stage.name} {'-' * max(3, 76 - len(stage.name))}", flush=True)
                 outcomes.append(_run_stage(stage, Path(folder) / str(number)))
                 if outcomes[-1].result == "interrupted":
                     break

@@ -264,7 +264,7 @@ posterior_predictive = Exercise(
             "flat prior",
             lambda data, scale, prior_mean, prior_scale: (np.mean(data), np.sqrt(scale**2 + scale**2 / len(data))),
             "This is the prediction under a flat prior: the sample mean, and scale²/N for the doubt about μ. "
-            "Here the prior 𝒩(prior_mean, prior_scale²) adds its precision and pulls the mean.",
+            "Here the prior N(prior_mean, prior_scale²) adds its precision and pulls the mean.",
         ),
         Misconception(
             "the data's own spread",
