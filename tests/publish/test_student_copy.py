@@ -9,7 +9,7 @@ import pytest
 from conftest import OFFLINE
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from course_utils.workshop import kept
+from course_utils.workshop import model_cache
 from tools import check
 from tools.execute import run
 from tools.publish import student_copy
@@ -55,7 +55,7 @@ def run_student(built, monkeypatch, request):
         pytest.skip("JupyterLab runs the copy of this lesson, in tests/browser")
     monkeypatch.setenv("PYTHONPATH", str(OFFLINE))
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # the copy stays as it was built
-    monkeypatch.delenv(kept.FOLDER, raising=False)  # and trains its models as a student's does
+    monkeypatch.delenv(model_cache.FOLDER, raising=False)  # and trains its models as a student's does
 
     def run_it(notebook):
         where = new_code_cell("import course_utils\n\nprint(course_utils.__file__)")
