@@ -16,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 from playwright.sync_api import Locator, Page, expect
 
-from course_utils.workshop import kept
+from course_utils.workshop import model_cache
 from tools.bootstrap import LAB_SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,9 @@ def serve(course: Path, home: Path) -> Iterator[LabServer]:
     shutil.copy(ROOT / "tools" / "teach" / "jupyter_server_config.py", config)
     # Like a reader's, its lessons train their models themselves.
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("JUPYTER") and name != kept.FOLDER
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("JUPYTER") and name != model_cache.FOLDER
     }
     environment |= {
         "IPYTHONDIR": str(home / "ipython"),
