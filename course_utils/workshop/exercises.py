@@ -55,6 +55,7 @@ from course_utils.workshop.running import Unfit, is_array
 from course_utils.workshop.verdicts import (
     Verdict,
     a,
+    advice,
     as_numbers,
     brief,
     is_empty,
@@ -403,7 +404,7 @@ class Exercise:
         return Verdict(
             "raised",
             f"your function raised {type(run.value).__name__} {where}",
-            "\n".join(filter(None, [own_line(run.value, function), run.words, shown])),
+            "\n".join(filter(None, [own_line(run.value, function), run.words, advice(run.words), shown])),
             printed=run.printed,
         )
 
@@ -659,6 +660,10 @@ class Exercise:
             written = ", ".join(re.sub(r"\W+", "_", name) for name in names)
             wish = f"expected {len(names)} values, as in `return {written}`; you returned {came}."
             raise Unfit("wrong_type", "the result has the wrong type", wish + return_words(value))
+        for name, part in zip(names, value, strict=True):
+            if part is None and "gradient" in name:
+                words = f"{name} is None: `.grad` is None until `.backward()` has filled it, and only leaves keep one."
+                raise Unfit("wrong_type", "a gradient is missing", words)
         return tuple(as_numbers(name, part) for name, part in zip(names, value, strict=True))
 
     def _returns_numbers(self):

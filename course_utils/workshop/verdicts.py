@@ -122,6 +122,47 @@ def own_line(error, function):
     return f"Line {own.tb_lineno - code.co_firstlineno + 1} of your function: {source}"
 
 
+# What torch says of a broken path from parameters to a result leads astray: it proposes to break it for good, or names
+# parts of a graph that the reader has never seen.
+_ADVICE = (
+    (
+        "does not require grad and does not have a grad_fn",
+        "No path leads from the parameters to what you differentiate. `.sample()`, `.detach()`, `torch.no_grad()` and "
+        "tensors made without `requires_grad=True` cut it; `.rsample()`, and noise that is multiplied and added, keep "
+        "it.",
+    ),
+    (
+        "appears to not have been used in the graph",
+        "The path from one of the parameters is cut, and `allow_unused` would only hide it. Is that tensor detached, "
+        "or copied by `torch.tensor(…)`, before it is used? Compute with the very tensor that you differentiate by.",
+    ),
+    (
+        "Can't call numpy() on Tensor that requires grad",
+        "NumPy met a tensor that carries a gradient. To detach it on the way, as torch proposes, cuts the gradient "
+        "off. Make tensors of the arrays (`torch.tensor(…)`) and use torch's functions throughout, as `torch.exp` for "
+        "`np.exp`. Only what you return may be detached.",
+    ),
+    (
+        "grad can be implicitly created only for scalar outputs",
+        "A gradient is that of one number: take the sum, or the mean, of the tensor first.",
+    ),
+    *(
+        (words, "What came as a NumPy array becomes a tensor by `torch.tensor(…)`; torch's functions then take it.")
+        for words in (
+            "must be Tensor, not numpy",
+            "'numpy.ndarray' and 'Tensor'",
+            "'numpy.ndarray' object has no attribute 'requires_grad",
+            "'numpy.ndarray' object has no attribute 'exp'",
+        )
+    ),
+)
+
+
+def advice(words):
+    """Return what to do about an error with such a message, where the message itself leads astray; else ""."""
+    return next((told for said, told in _ADVICE if said in words), "")
+
+
 def as_numbers(name, value):
     """Return a float64 copy of `value`, or raise `Unfit` in words."""
     dtype = getattr(value, "dtype", None)
@@ -216,6 +257,7 @@ def number(value):
 __all__ = [
     "Verdict",
     "a",
+    "advice",
     "as_numbers",
     "brief",
     "is_empty",

@@ -6,13 +6,23 @@ from scipy import linalg
 
 from course_utils.workshop.exercises import Exercise, Misconception
 
-_RNG = np.random.default_rng(70)
 _PAIRS = [
     (np.array([[1.0, 0.0]]), np.array([[0.0, 0.0]])),
-    (_RNG.normal(size=(3, 4)), _RNG.normal(size=(3, 4))),
-    (_RNG.normal(size=(5, 2)), _RNG.normal(size=(5, 2))),
-    (_RNG.normal(size=(2, 6)), _RNG.normal(size=(2, 6))),
+    (
+        np.array([[0.5, -1.0, 2.0, 0.0], [1.5, 0.2, -0.7, 3.0]]),
+        np.array([[0.4, 1.0, 2.0, -1.0], [-1.5, 0.0, 0.3, 1.0]]),
+    ),
+    (np.array([[1.0, 2.0], [-0.5, 0.4], [3.0, -1.0]]), np.array([[0.0, 2.5], [0.5, -0.4], [2.0, 0.0]])),
 ]
+
+
+def _pairs_law(rng):
+    shape = tuple(rng.integers(1, 6, 2))
+    target = rng.normal(0, 1.5, shape)
+    reconstruction = target + rng.normal(0, 1, shape)
+    right = rng.random(shape) < 0.15
+    reconstruction[right] = target[right]
+    return reconstruction, target
 
 
 def _loss_loop(reconstruction, target):
@@ -35,8 +45,10 @@ reconstruction_loss = Exercise(
         ),
         "norm": lambda r, t: np.mean(np.linalg.norm(r - t, axis=1) ** 2),
         "scaled mean": lambda r, t: np.mean((r - t) ** 2) * r.shape[1],
+        "multiplied out": lambda r, t: (np.vdot(r, r) - 2 * np.vdot(r, t) + np.vdot(t, t)) / len(r),
     },
     probes=_PAIRS,
+    law=_pairs_law,
     misconceptions=[
         Misconception(
             "mean over everything",
@@ -76,6 +88,27 @@ reconstruction_loss = Exercise(
             "You take a root at the end. The loss is the mean square itself.",
         ),
         Misconception(
+            "squared after the sum",
+            lambda r, t: np.mean(np.sum(r - t, axis=1) ** 2),
+            "You sum the differences of a row and square the sum: within a row, errors of opposite sign cancel. Square "
+            "each difference first.",
+        ),
+        Misconception(
+            "difference of squares",
+            lambda r, t: np.mean(np.sum(r**2 - t**2, axis=1)),
+            "You subtract the squares. Squared differences are asked for: subtract first, then square.",
+        ),
+        Misconception(
+            "one number for each row",
+            lambda r, t: np.sum((r - t) ** 2, axis=1),
+            "This is the loss of each row. One number is asked for: average over the rows.",
+        ),
+        Misconception(
+            "one number for each feature",
+            lambda r, t: np.mean((r - t) ** 2, axis=0),
+            "This is the mean square of each feature. One number is asked for: add them up.",
+        ),
+        Misconception(
             "half",
             lambda r, t: np.mean(np.sum((r - t) ** 2, axis=1)) / 2,
             "Exactly half: the factor ½ belongs to a Gaussian of variance 1 (lesson 08). Here there is none.",
@@ -106,6 +139,14 @@ def _pca_eigen(data, size):
     values, vectors = np.linalg.eigh(np.cov(data.T, bias=True))
     vectors = vectors[:, ::-1][:, :size]
     return mean + (data - mean) @ vectors @ vectors.T, values[::-1][:size]
+
+
+def _pca_ranked(data, size):
+    centred = data - np.average(data, axis=0)
+    values, vectors = np.linalg.eig(centred.T @ centred / data.shape[0])
+    order = np.argsort(-values)[:size]
+    kept = vectors[:, order]
+    return data - centred + (kept @ (kept.T @ centred.T)).T, values[order].tolist()
 
 
 def _pca_left(data, size):
@@ -146,6 +187,30 @@ def _pca_last(data, size):
     return mean + (data - mean) @ axes[-size:].T @ axes[-size:], singular[-size:] ** 2 / len(data)
 
 
+def _pca_unsorted(solver):
+    """Build PCA from what an eigenvalue solver returns, taken as if it were sorted from large to small."""
+
+    def pca_unsorted(data, size):
+        mean = data.mean(axis=0)
+        values, vectors = solver(np.cov(data.T, bias=True))
+        return mean + (data - mean) @ vectors[:, :size] @ vectors[:, :size].T, values[:size]
+
+    return pca_unsorted
+
+
+def _pca_row_vectors(data, size):
+    mean = data.mean(axis=0)
+    values, vectors = np.linalg.eigh(np.cov(data.T, bias=True))
+    rows = vectors[::-1][:size]
+    return mean + (data - mean) @ rows.T @ rows, values[::-1][:size]
+
+
+def _pca_first_features(data, size):
+    mean = data.mean(axis=0)
+    kept = np.arange(data.shape[1]) < size
+    return np.where(kept, data, mean), data.var(axis=0)[:size]
+
+
 def _pca_standardised(data, size):
     mean, scale = data.mean(axis=0), data.std(axis=0)
     _, singular, axes = np.linalg.svd((data - mean) / scale, full_matrices=False)
@@ -154,18 +219,38 @@ def _pca_standardised(data, size):
 
 _CLOUDS = [
     (np.array([[1.0, 0.0], [3.0, 1.0], [5.0, 0.0], [7.0, 1.5]]), 1),
-    (_RNG.normal(size=(12, 4)) * [3.0, 1.5, 0.7, 0.2] @ np.linalg.qr(_RNG.normal(size=(4, 4)))[0] + [4, -2, 1, 3], 2),
-    (_RNG.normal(size=(9, 5)) @ _RNG.normal(size=(5, 5)) + 2.0, 3),
-    (_RNG.normal(size=(7, 3)) @ _RNG.normal(size=(3, 3)) - 1.0, 1),
+    # along the axes, and the widest is the last: a solver that leaves them where they are has not sorted them
+    (
+        np.array(
+            [[1.0, 2.0, 3.0], [-1.0, 2.0, 3.0], [0.0, 4.0, 3.0], [0.0, 0.0, 3.0], [0.0, 2.0, 7.0], [0.0, 2.0, -1.0]]
+        ),
+        2,
+    ),
+    (np.array([[1.0, 2.0], [2.0, 4.0], [4.0, 8.0]]), 1),
 ]
+
+
+def _cloud_law(rng):
+    size = rng.integers(2, 6)
+    count = size + rng.integers(0, 8)
+    # no two variances are nearly equal, or the plane itself would not be determined
+    spreads = rng.permutation(3.0 * 0.55 ** np.arange(size) * rng.uniform(0.9, 1.1, size))
+    draws = rng.standard_normal((count, size))
+    uncorrelated = np.linalg.qr(draws - draws.mean(axis=0))[0] * np.sqrt(count)
+    data = uncorrelated * spreads @ np.linalg.qr(rng.standard_normal((size, size)))[0] + rng.normal(0, 3, size)
+    if count > size and rng.random() < 0.3:  # count == size leaves one variance 0 already
+        data[:, rng.integers(size)] = rng.integers(-2, 3)  # a feature that is the same everywhere
+    return data, int(rng.integers(1, size + 1))
+
 
 pca = Exercise(
     name="pca",
     arguments=("data", "size"),
     returns=("reconstruction", "variances"),
     reference=_pca,
-    spellings={"eigenvectors": _pca_eigen, "left vectors": _pca_left, "torch": _pca_torch},
+    spellings={"eigenvectors": _pca_eigen, "ranked": _pca_ranked, "left vectors": _pca_left, "torch": _pca_torch},
     probes=_CLOUDS,
+    law=_cloud_law,
     misconceptions=[
         Misconception(
             "not centred",
@@ -199,6 +284,36 @@ pca = Exercise(
             _pca_last,
             "You keep the components of the smallest variance. np.linalg.svd sorts from large to small "
             "(np.linalg.eigh does the opposite).",
+        ),
+        Misconception(
+            "eigh's order",
+            _pca_unsorted(np.linalg.eigh),
+            "np.linalg.eigh sorts from small to large, so the first columns hold the smallest variance: take the last "
+            "ones, `vectors[:, ::-1][:, :size]`.",
+        ),
+        Misconception(
+            "eig is not sorted",
+            _pca_unsorted(np.linalg.eig),
+            "np.linalg.eig promises no order: which eigenvalue comes first depends on the matrix. Take np.linalg.eigh, "
+            "which sorts from small to large, or sort yourself with np.argsort.",
+        ),
+        Misconception(
+            "smallest variance first",
+            lambda data, size: (_pca(data, size)[0], _pca(data, size)[1][::-1]),
+            "The reconstruction is right, and so are the variances but for their order: the largest comes first. "
+            "np.linalg.eigh sorts from small to large.",
+        ),
+        Misconception(
+            "rows of eigenvectors",
+            _pca_row_vectors,
+            "You take rows of the matrix that np.linalg.eigh returns. Its eigenvectors are the columns (it is svd that "
+            "returns them as rows).",
+        ),
+        Misconception(
+            "features for components",
+            _pca_first_features,
+            "You keep the first features and forget the others. Components are directions: new axes, turned towards "
+            "the spread of the data.",
         ),
         Misconception(
             "standardised",
@@ -279,9 +394,31 @@ def _angle_flattened(first, second):
 _PLANES = [
     (np.array([[1.0], [0.0]]), np.array([[1.0], [1.0]])),
     (np.eye(3)[:, :2], np.array([[1.0, 2.0], [0.0, 0.5], [0.0, 0.4]])),
-    (_RNG.normal(size=(5, 2)), _RNG.normal(size=(5, 2))),
-    (_RNG.normal(size=(6, 3)), _RNG.normal(size=(6, 3))),
-    (0.1 * _RNG.normal(size=(4, 2)), 0.3 * _RNG.normal(size=(4, 2))),
+    (np.eye(4)[:, :2], np.array([[0.0, 0.0], [0.0, 2.0], [1.0, 0.0], [0.0, 1.0]])),  # one direction at right angles
+]
+
+
+def _basis_law(rng):
+    size = rng.integers(1, 4)
+    first = rng.standard_normal((size + rng.integers(1, 4), size))
+    second = rng.standard_normal(first.shape)
+    if rng.random() < 0.2:
+        second = first + 0.01 * second  # nearly the same plane
+    return first * np.exp(rng.normal(0, 1, size)), second * np.exp(rng.normal(0, 1, size))
+
+
+def _same_line(size, factor):
+    line = np.arange(1.0, size + 1)[:, None]
+    return line, factor * line
+
+
+# By rounding, the cosine of an angle of 0 may come out above 1. On every machine some of so many do.
+_COINCIDING = [_same_line(size, factor) for size in (2, 3, 5, 6, 7, 10, 11, 13) for factor in (1.0, -3.0, 0.7, 9.1)]
+_COINCIDING += [(np.ones((size, 1)), np.full((size, 1), 0.1)) for size in (1, 3, 5, 6, 7, 11, 13)]
+_COINCIDING += [
+    (_PLANES[1][1], _PLANES[1][1] @ np.array([[1.0, -2.0], [0.5, 3.0]])),  # the same plane
+    (np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([[0.5, 0.0], [1.0, 4.0]])),  # both the whole of two dimensions
+    (np.array([[1.0, 0.0], [2.0, 1.0], [0.0, 1.0]]), np.array([[-2.0, 0.3], [-4.0, 0.0], [0.0, 1.0]])),  # share a line
 ]
 
 subspace_angle = Exercise(
@@ -295,6 +432,9 @@ subspace_angle = Exercise(
         "torch": _angle_torch,
     },
     probes=_PLANES,
+    law=_basis_law,
+    extremes=_COINCIDING,
+    stable="np.clip(cosines, 0, 1) before np.arccos, since rounding may lift the cosine of an angle of 0 above 1",
     atol=1e-4,
     misconceptions=[
         Misconception(
@@ -319,6 +459,28 @@ subspace_angle = Exercise(
             "mean angle",
             lambda first, second: np.degrees(np.mean(np.arccos(_cosines(first, second)))),
             "You average the angles. Asked for is the largest one.",
+        ),
+        Misconception(
+            "sum of the angles",
+            lambda first, second: np.degrees(np.sum(np.arccos(_cosines(first, second)))),
+            "You add the angles up. Asked for is the largest one.",
+        ),
+        Misconception(
+            "root of the summed squares",
+            lambda first, second: np.degrees(np.linalg.norm(np.arccos(_cosines(first, second)))),
+            "This is the root of the sum of all squared angles, another distance of planes. Asked for is the largest "
+            "angle.",
+        ),
+        Misconception(
+            "determinant",
+            lambda first, second: np.degrees(np.arccos(np.prod(_cosines(first, second)))),
+            "You take the product of the cosines, which is the determinant of QᵀR. Each singular value belongs to an "
+            "angle of its own: the largest angle has the smallest of them.",
+        ),
+        Misconception(
+            "all of the angles",
+            lambda first, second: np.degrees(np.arccos(_cosines(first, second))),
+            "These are all principal angles. One number is asked for, the largest.",
         ),
         Misconception(
             "radians",
@@ -373,18 +535,33 @@ def _denoising_torch(x, noise, scale, weight):
     return ((torch.nn.functional.linear(x + scale * noise, weight) - x) ** 2).sum(dim=1).mean()
 
 
+def _damage_law(rng):
+    count, size = rng.integers(1, 6, 2)
+    scale = 0.0 if rng.random() < 0.1 else float(np.exp(rng.normal(-0.3, 0.7)))
+    return rng.normal(0, 1.5, (count, size)), rng.normal(size=(count, size)), scale, rng.normal(size=(size, size))
+
+
 denoising_loss = Exercise(
     name="denoising_loss",
     arguments=("x", "noise", "scale", "weight"),
     returns="loss",
     reference=lambda x, noise, scale, weight: _squares((x + scale * noise) @ weight.T, x),
-    spellings={"loop": _denoising_loop, "torch": _denoising_torch},
+    spellings={
+        "loop": _denoising_loop,
+        "torch": _denoising_torch,
+        "columns": lambda x, noise, scale, weight: np.square(weight @ (x.T + noise.T * scale) - x.T).sum(0).mean(),
+    },
     probes=[
         (np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]), 2.0, np.eye(2)),
-        (_RNG.normal(size=(4, 3)), _RNG.normal(size=(4, 3)), 0.5, _RNG.normal(size=(3, 3))),
-        (_RNG.normal(size=(6, 2)), _RNG.normal(size=(6, 2)), 0.3, np.array([[0.8, 0.1], [-0.2, 0.5]])),
-        (_RNG.normal(size=(2, 4)), _RNG.normal(size=(2, 4)), 1.7, _RNG.normal(size=(4, 4))),
+        (
+            np.array([[1.0, -0.5], [0.3, 2.0], [-1.2, 0.4]]),
+            np.array([[0.6, 1.1], [-0.4, 0.2], [1.5, -0.9]]),
+            0.3,
+            np.array([[0.8, 0.1], [-0.2, 0.5]]),
+        ),
+        (np.array([[2.0], [-1.0]]), np.array([[0.5], [1.4]]), 1.7, np.array([[-0.6]])),
     ],
+    law=_damage_law,
     misconceptions=[
         Misconception(
             "noisy target",
@@ -407,6 +584,16 @@ denoising_loss = Exercise(
             lambda x, noise, scale, weight: _squares((x + scale * noise) @ weight.T, noise),
             "You ask for the noise. That is a good idea too (diffusion models do it), but here the target is the "
             "clean x.",
+        ),
+        Misconception(
+            "target through the network",
+            lambda x, noise, scale, weight: _squares((x + scale * noise) @ weight.T, x @ weight.T),
+            "You send the clean x through the network as well. The output is compared with x itself.",
+        ),
+        Misconception(
+            "network left out",
+            lambda x, noise, scale, weight: _squares(x + scale * noise, x),
+            "You compare the damaged rows with the clean ones: the network is missing. Multiply by W first.",
         ),
         Misconception(
             "noise not scaled",
@@ -438,6 +625,16 @@ denoising_loss = Exercise(
             "mean over everything",
             lambda x, noise, scale, weight: np.mean(((x + scale * noise) @ weight.T - x) ** 2),
             "You average over the features too; the loss of this course sums them (exercise 7.1).",
+        ),
+        Misconception(
+            "sum over everything",
+            lambda x, noise, scale, weight: np.sum(((x + scale * noise) @ weight.T - x) ** 2),
+            "You sum over the rows too; the loss of this course averages them (exercise 7.1).",
+        ),
+        Misconception(
+            "root of each row",
+            lambda x, noise, scale, weight: np.mean(np.linalg.norm((x + scale * noise) @ weight.T - x, axis=1)),
+            "You average distances. The squared distances are averaged: no root is taken.",
         ),
     ],
     hints=[

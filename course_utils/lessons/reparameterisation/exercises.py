@@ -2,11 +2,18 @@
 
 import numpy as np
 import torch
-from scipy import linalg, stats
+from scipy import linalg, special, stats
 
 from course_utils.workshop.exercises import Exercise, Misconception
 
-_rng = np.random.default_rng(66)  # for probes alone: they must be the same in every session
+
+def _numbers(rng, *shape):
+    """Numbers of both signs, with zeros among them and, at times, rows that are all the same."""
+    numbers = rng.normal(0, 1.5, shape)
+    numbers[rng.random(shape) < 0.1] = 0.0
+    if rng.random() < 0.15:
+        numbers[:] = numbers[0]
+    return numbers
 
 
 def _score(z, mean, scale, values):
@@ -27,6 +34,12 @@ def _score_loop(z, mean, scale, values):
     return total / len(z)
 
 
+def _score_law(rng):
+    count, size = rng.integers(1, 6, 2)
+    mean, scale = _numbers(rng, size), np.exp(rng.normal(0, 0.6, size))
+    return mean + scale * rng.standard_normal((count, size)), mean, scale, _numbers(rng, count)
+
+
 score_gradient = Exercise(
     name="score_gradient",
     arguments=("z", "mean", "scale", "values"),
@@ -39,10 +52,16 @@ score_gradient = Exercise(
     },
     probes=[
         (np.array([[1.5], [0.0]]), np.array([1.0]), np.array([0.5]), np.array([2.0, 3.0])),
-        (_rng.normal(size=(3, 2)), np.array([0.3, -1.0]), np.array([0.7, 1.6]), np.array([1.0, -2.0, 0.5])),
-        (_rng.normal(size=(4, 4)), np.arange(4.0) / 3, np.array([0.4, 1.1, 2.0, 0.9]), _rng.normal(size=4)),
-        (_rng.normal(size=(6, 3)), np.zeros(3), np.array([1.3, 0.6, 2.2]), _rng.normal(size=6) + 2),
+        (
+            np.array([[0.1, -1.4], [1.2, 0.6], [-0.5, -3.0]]),
+            np.array([0.3, -1.0]),
+            np.array([0.7, 1.6]),
+            np.array([1.0, -2.0, 0.5]),
+        ),
+        # as many draws as coordinates: nothing is said of an axis that is mistaken
+        (np.array([[0.4, 2.0], [-1.0, 0.7]]), np.array([0.0, 0.5]), np.array([1.3, 0.6]), np.array([3.0, -0.4])),
     ],
+    law=_score_law,
     misconceptions=[
         Misconception(
             "missing score",
@@ -94,6 +113,30 @@ score_gradient = Exercise(
             "You average values and scores separately. Their product must be averaged: which values go with which "
             "scores is all the information there is.",
         ),
+        Misconception(
+            "baseline",
+            lambda z, mean, scale, values: _score(z, mean, scale, values - values.mean()),
+            "The average of the values is subtracted from each: that is a baseline, and comes in the next exercise. "
+            "Here f itself multiplies the score.",
+        ),
+        Misconception(
+            "no mean in the score",
+            lambda z, mean, scale, values: np.mean(values[:, None] * z / scale**2, axis=0),
+            "The draws themselves are divided by the variance. The score knows how far each draw lies from the mean: "
+            "(z − mean)/scale².",
+        ),
+        Misconception(
+            "scores alone",
+            lambda z, mean, scale, values: np.mean((z - mean) / scale**2, axis=0),
+            "This is the average score, which is 0 but for noise, whatever f is. Multiply each draw's score by its "
+            "value first.",
+        ),
+        Misconception(
+            "gradient for the scale",
+            lambda z, mean, scale, values: np.mean(values[:, None] * ((z - mean) ** 2 / scale**3 - 1 / scale), axis=0),
+            "This is the gradient with respect to the standard deviations. The one with respect to the mean is asked "
+            "for, and its score is (z − mean)/scale².",
+        ),
     ],
     hints=[
         "∇ E[f] = E[f · ∇ log q]: for each draw its value times its score, then the mean.",
@@ -114,6 +157,16 @@ def _leave_one_out_loop(values, scores):
     return np.mean(terms, axis=0)
 
 
+def _leave_one_out_table(values, scores):
+    others = (1 - np.eye(len(values))) / (len(values) - 1)  # a row for each draw, with a 0 in its own place
+    return scores.T @ (values - others @ values) / len(values)
+
+
+def _leave_one_out_law(rng):
+    count, size = rng.integers(2, 7), rng.integers(1, 6)
+    return _numbers(rng, count) + rng.choice([0.0, 30.0]), _numbers(rng, count, size)
+
+
 leave_one_out_gradient = Exercise(
     name="leave_one_out_gradient",
     arguments=("values", "scores"),
@@ -121,6 +174,7 @@ leave_one_out_gradient = Exercise(
     reference=_leave_one_out,
     spellings={
         "loop": _leave_one_out_loop,
+        "table of others": _leave_one_out_table,
         "covariance": lambda values, scores: (values - values.mean()) @ scores / (len(values) - 1),
         "torch": lambda values, scores: (
             ((torch.tensor(values) - torch.tensor(values).mean())[:, None] * torch.tensor(scores)).sum(dim=0)
@@ -130,9 +184,9 @@ leave_one_out_gradient = Exercise(
     probes=[
         (np.array([1.0, 4.0]), np.array([[0.5], [-1.0]])),
         (np.array([2.0, 3.0, 7.0]), np.array([[1.0, 0.2], [-0.5, 1.0], [0.3, -2.0]])),
-        (_rng.normal(size=5) + 10, _rng.normal(size=(5, 3))),
-        (_rng.normal(size=8) - 3, _rng.normal(size=(8, 2))),
+        (np.array([-3.0, 2.5]), np.array([[0.7, -1.0, 2.0], [0.4, 0.6, -0.3]])),
     ],
+    law=_leave_one_out_law,
     misconceptions=[
         Misconception(
             "its own value in the baseline",
@@ -179,6 +233,38 @@ leave_one_out_gradient = Exercise(
             "The average runs over the parameters, and one number for each draw is left. Average over the draws, "
             "axis 0.",
         ),
+        Misconception(
+            "others not averaged",
+            lambda values, scores: np.mean((values - (np.sum(values) - values))[:, None] * scores, axis=0),
+            "You subtract the sum of the other values. The baseline is their average: divide by K − 1.",
+        ),
+        Misconception(
+            "the others' values multiply",
+            lambda values, scores: np.mean(((np.sum(values) - values) / (len(values) - 1))[:, None] * scores, axis=0),
+            "You multiply the scores by the baselines. The baseline is subtracted from the draw's own value first.",
+        ),
+        Misconception(
+            "one neighbour",
+            lambda values, scores: np.mean((values - np.roll(values, 1))[:, None] * scores, axis=0),
+            "Each draw's baseline is the value of the draw before it. That is unbiased too, but the average of all "
+            "the others is asked for: it is calmer.",
+        ),
+        Misconception(
+            "best constant",
+            lambda values, scores: np.mean(
+                (values[:, None] - np.sum(values[:, None] * scores**2, axis=0) / np.sum(scores**2, axis=0)) * scores,
+                axis=0,
+            ),
+            "You estimate b* of section 6.2 from the same draws, so each baseline contains its own draw, and the "
+            "estimate is biased. Asked for is the plain average of the other values.",
+        ),
+        Misconception(
+            "no scores",
+            lambda values, scores: np.full(
+                scores.shape[1], np.mean(values - (np.sum(values) - values) / (len(values) - 1))
+            ),
+            "The scores are missing: these differences alone average to 0. Each multiplies the score of its draw.",
+        ),
     ],
     hints=[
         "For draw k, the baseline is the average of the other K − 1 values.",
@@ -207,6 +293,21 @@ def _path_backward(noise, mean, log_var):
     return z, mean.grad, log_var.grad
 
 
+def _path_row_by_row(noise, mean, log_var):
+    m, v = (torch.from_numpy(part).clone().requires_grad_() for part in (mean, log_var))
+    q = torch.distributions.Normal(m, torch.exp(v) ** 0.5)
+    z = torch.stack([q.loc + q.scale * row for row in torch.as_tensor(noise)])
+    ones = torch.ones_like(z)
+    return z.detach().numpy(), *(part.numpy() for part in torch.autograd.grad(z, (m, v), ones))
+
+
+def _path_law(rng):
+    count, size = rng.integers(1, 6, 2)
+    log_var = rng.uniform(-4, 3, size)
+    log_var[rng.random(size) < 0.15] = 0.0
+    return _numbers(rng, count, size), _numbers(rng, size), log_var
+
+
 def _given_scale(noise, mean, scale, slope):
     """The sample with some scale, and the gradients if d scale / d log_var = slope."""
     return mean + scale * noise, np.full(len(mean), float(len(noise))), np.sum(noise * slope, axis=0)
@@ -217,12 +318,13 @@ pathwise_sample = Exercise(
     arguments=("noise", "mean", "log_var"),
     returns=("z", "gradient_mean", "gradient_log_var"),
     reference=_path,
-    spellings={"torch": _path_torch, "backward": _path_backward},
+    spellings={"torch": _path_torch, "backward": _path_backward, "row by row": _path_row_by_row},
     probes=[
         (np.array([[1.0], [0.5]]), np.array([2.0]), np.array([1.0])),
         (np.array([[0.5, -1.0], [2.0, 0.3], [0.1, -0.4]]), np.array([1.0, -1.0]), np.array([-1.2, 0.6])),
-        (_rng.normal(size=(4, 3)), np.array([0.2, 3.0, -0.7]), np.array([0.9, -2.0, 1.5])),
+        (np.array([[0.3, -1.2, 0.8]]), np.array([0.2, 3.0, -0.7]), np.array([0.9, -2.0, 1.5])),
     ],
+    law=_path_law,
     misconceptions=[
         Misconception(
             "detached path",
@@ -274,6 +376,35 @@ pathwise_sample = Exercise(
             "These are the gradients of the average over the draws. The sum of all entries of z is asked for.",
         ),
         Misconception(
+            "z.mean()",
+            lambda noise, mean, log_var: (
+                _path(noise, mean, log_var)[0],
+                *(part / noise.size for part in _path(noise, mean, log_var)[1:]),
+            ),
+            "The gradients are those of `z.mean()`, the average of all entries. Asked for are those of their sum, "
+            "`z.sum()`.",
+        ),
+        Misconception(
+            "gradient of one draw",
+            lambda noise, mean, log_var: (
+                _path(noise, mean, log_var)[0],
+                np.ones(len(mean)),
+                noise[0] * np.exp(log_var / 2) / 2,
+            ),
+            "These are the gradients of the first draw alone. The sum runs over all draws, and every row of the noise "
+            "adds its part.",
+        ),
+        Misconception(
+            "gradients of z, one by one",
+            lambda noise, mean, log_var: (
+                _path(noise, mean, log_var)[0],
+                np.ones(len(mean)),
+                np.exp(log_var / 2) / 2,
+            ),
+            "The noise is missing in the last gradient: ∂z/∂log_var = σ·ε/2, summed over the draws. Autograd does "
+            "this by itself, `torch.autograd.grad(z.sum(), (mean, log_var))`.",
+        ),
+        Misconception(
             "noise alone",
             lambda noise, mean, log_var: (
                 mean + noise,
@@ -306,6 +437,27 @@ def _correlated_torch(noise, mean, covariance):
     return q.loc + (q.scale_tril @ torch.tensor(noise).T).T
 
 
+def _by_eigenvectors(noise, mean, covariance):
+    values, vectors = np.linalg.eigh(covariance)
+    return mean + noise @ (vectors * np.sqrt(values)).T
+
+
+def _by_singular_vectors(noise, mean, covariance):
+    left, singular, _ = np.linalg.svd(covariance)
+    return mean + noise @ (left * np.sqrt(singular)).T
+
+
+def _correlated_law(rng):
+    count, size = rng.integers(1, 6), rng.integers(1, 5)
+    # standard deviations from a tenth to ten, and every sign of correlation; a few are independent
+    factor = rng.standard_normal((size, size)) + 0.5 * np.eye(size)
+    covariance = factor @ factor.T + 0.1 * np.eye(size)
+    if rng.random() < 0.1:
+        covariance = np.diag(np.diag(covariance))
+    scale = np.exp(rng.normal(0, 0.8, size))
+    return _numbers(rng, count, size), _numbers(rng, size), covariance * np.outer(scale, scale)
+
+
 correlated_sample = Exercise(
     name="correlated_sample",
     arguments=("noise", "mean", "covariance"),
@@ -319,14 +471,15 @@ correlated_sample = Exercise(
     },
     probes=[
         (np.array([[1.0, 0.5]]), np.array([2.0, -1.0]), np.array([[4.0, 1.0], [1.0, 2.0]])),
-        (_rng.normal(size=(3, 2)), np.array([0.0, 3.0]), np.array([[0.5, 0.6], [0.6, 2.0]])),
-        (_rng.normal(size=(2, 2)), np.array([1.0, 0.4]), np.array([[9.0, 1.5], [1.5, 0.49]])),
+        (np.array([[0.4, -1.0], [1.5, 0.2], [-0.3, 0.8]]), np.array([0.0, 3.0]), np.array([[0.5, -0.6], [-0.6, 2.0]])),
+        (np.array([[1.3], [-0.7]]), np.array([0.6]), np.array([[6.25]])),
         (
-            _rng.normal(size=(5, 3)),
+            np.array([[0.2, 1.1, -0.9], [-1.4, 0.5, 0.3]]),
             np.array([0.3, -0.2, 1.0]),
-            np.array([[2.0, 0.4, 0.7], [0.4, 1.0, 0.2], [0.7, 0.2, 3.0]]),
+            np.array([[2.0, -0.4, 0.7], [-0.4, 1.0, 0.2], [0.7, 0.2, 3.0]]),
         ),
     ],
+    law=_correlated_law,
     misconceptions=[
         Misconception(
             "Aᵀ for A",
@@ -363,6 +516,24 @@ correlated_sample = Exercise(
             "compare numbers, use the lower triangular factor, np.linalg.cholesky(covariance).",
         ),
         Misconception(
+            "eigenvectors",
+            _by_eigenvectors,
+            "These draws have the right distribution: eigenvectors times the roots of the eigenvalues are a factor "
+            "too. So that the check can compare numbers, use the lower triangular one, np.linalg.cholesky(covariance).",
+        ),
+        Misconception(
+            "singular vectors",
+            _by_singular_vectors,
+            "These draws have the right distribution: singular vectors times the roots of the singular values are a "
+            "factor too. So that the check can compare numbers, use np.linalg.cholesky(covariance).",
+        ),
+        Misconception(
+            "absolute values before the root",
+            lambda noise, mean, covariance: mean + noise @ np.sqrt(np.abs(covariance)).T,
+            "You take the root of every entry, and the absolute value to make that possible. A negative covariance is "
+            "no mistake: a matrix root, AAᵀ = Σ, can hold it. np.linalg.cholesky finds such an A.",
+        ),
+        Misconception(
             "precision",
             lambda noise, mean, covariance: mean + noise @ np.linalg.inv(np.linalg.cholesky(covariance)).T,
             "You divide by the factor: A⁻¹ turns draws into noise. Noise becomes draws by A.",
@@ -391,6 +562,17 @@ def _minibatch(log_likelihoods, log_prior, total):
     return log_prior + total * np.mean(log_likelihoods, axis=1)
 
 
+def _log_mean_likelihood(log_likelihoods, log_prior, total):
+    return log_prior + total * (special.logsumexp(log_likelihoods, axis=1) - np.log(log_likelihoods.shape[1]))
+
+
+def _minibatch_law(rng):
+    draws, batch = rng.integers(1, 6, 2)
+    # a density may be above 1, so its logarithm may be positive; the batch may be all the data
+    total = int(batch * rng.integers(1, 4) + rng.choice([0, 0, 1, 50]))
+    return rng.normal(-1.5, 1.5, (draws, batch)), rng.normal(-1, 2, draws), total
+
+
 minibatch_log_joint = Exercise(
     name="minibatch_log_joint",
     arguments=("log_likelihoods", "log_prior", "total"),
@@ -409,10 +591,10 @@ minibatch_log_joint = Exercise(
     },
     probes=[
         (np.array([[-1.0, -2.0]]), np.array([-0.5]), 10),
-        (-_rng.exponential(size=(3, 4)), np.array([-1.0, -2.0, -0.3]), 100),
-        (-_rng.exponential(size=(5, 2)), -_rng.exponential(size=5), 7),
-        (-_rng.exponential(size=(2, 3)), np.array([-4.0, -1.5]), 3),
+        (np.array([[-1.0, 0.3, -2.0, -0.7], [-0.2, -4.0, -1.1, -3.0]]), np.array([-1.0, 0.4]), 100),
+        (np.array([[-0.5], [-1.2], [-3.0]]), np.array([-4.0, -1.5, -0.3]), 7),
     ],
+    law=_minibatch_law,
     misconceptions=[
         Misconception(
             "N/B forgotten",
@@ -451,6 +633,35 @@ minibatch_log_joint = Exercise(
                 log_prior + total / log_likelihoods.shape[1] * log_likelihoods.mean(axis=1)
             ),
             "You divide by B twice: once in the average, once in N/B.",
+        ),
+        Misconception(
+            "prior forgotten",
+            lambda log_likelihoods, log_prior, total: total * log_likelihoods.mean(axis=1),
+            "The prior is missing: this estimates log p(x | z). The joint has log p(z) besides: add `log_prior`, once.",
+        ),
+        Misconception(
+            "K for B",
+            lambda log_likelihoods, log_prior, total: (
+                log_prior + total / len(log_likelihoods) * log_likelihoods.sum(axis=1)
+            ),
+            "You divide by the number of draws, K, which is the length of the first axis. B is the size of the batch: "
+            "`log_likelihoods.shape[1]`.",
+        ),
+        Misconception(
+            "prior with every datum",
+            lambda log_likelihoods, log_prior, total: total * (log_prior + log_likelihoods.mean(axis=1)),
+            "The prior is counted N times, once with each datum. It is there once: add it after the multiplication.",
+        ),
+        Misconception(
+            "prior subtracted",
+            lambda log_likelihoods, log_prior, total: total * log_likelihoods.mean(axis=1) - log_prior,
+            "The prior is subtracted. p(x, z) = p(z) p(x | z), so the logarithms are added.",
+        ),
+        Misconception(
+            "logarithm of the average",
+            _log_mean_likelihood,
+            "You average the likelihoods and take the logarithm. The log-joint sums log-likelihoods, so the "
+            "log-likelihoods themselves are averaged.",
         ),
         Misconception(
             "mean over draws too",
