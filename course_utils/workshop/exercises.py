@@ -51,6 +51,7 @@ import numpy as np
 
 from course_utils.workshop import diagnosis, running, verdicts
 from course_utils.workshop.diagnosis import Case, diagnose
+from course_utils.workshop.gradient_check import gradient_trouble
 from course_utils.workshop.running import Unfit, is_array
 from course_utils.workshop.verdicts import (
     Verdict,
@@ -250,7 +251,7 @@ class Exercise:
                 if not self._same([run.value], [right]):
                     return False
             return bool(
-                probes is not None or not self.gradients or self._gradient_trouble(function, time.monotonic()) is None
+                probes is not None or not self.gradients or gradient_trouble(self, function, time.monotonic()) is None
             )
 
     # --- the inputs and what is known of them -------------------------------------------------------------------------
@@ -449,7 +450,7 @@ class Exercise:
         answers = [run.value for run in runs]
         spoilt = self._spoilt(runs)
         if not trouble and self._same(answers, wanted):
-            trouble = spoilt or (self._gradient_trouble(function, deadline) if self.gradients else None)
+            trouble = spoilt or (gradient_trouble(self, function, deadline) if self.gradients else None)
             return trouble or Verdict("correct", self.name, self.praise)
         verdict = self._explained(answers, wanted, function, deadline, trouble)
         return noted(verdict, spoilt.detail) if spoilt else verdict
@@ -583,65 +584,6 @@ class Exercise:
         return Verdict("changes_argument", "the function changes its arguments", " ".join(words))
 
     # --- gradients ----------------------------------------------------------------------------------------------------
-
-    def _gradient_trouble(self, function, deadline):
-        """Return the verdict on missing or wrong gradients, or None."""
-        deadline = max(deadline, time.monotonic() + self.seconds / 2)
-        graded, right = self._with_gradients(function), self._with_gradients(self._reference)
-        names = listed([f"`{name}`" for name in self.gradients])
-        cut = (
-            "`.detach()`, `.item()`, `.numpy()`, `torch.no_grad()` or a new `torch.tensor(…)` cuts it off: "
-            "compute with the tensors themselves."
-        )
-        missing = Verdict(
-            "gradient", "the gradient is missing", f"The numbers are right, but no gradient reaches {names}. {cut}"
-        )
-        for probe in self._ordinary(self._inputs()):
-            run = running.run(graded, probe, lambda value: value, deadline)
-            if run.outcome == "too_slow":
-                return self._interrupted(run, function, 1)
-            if run.outcome == "raised":
-                said = "\n".join(filter(None, [missing.detail, own_line(run.value, function), run.words]))
-                return replace(missing, detail=said)
-            if run.value is None:
-                return missing
-            wanted = right(*deepcopy(probe))
-            pairs = [*zip(self.gradients, run.value, wanted, strict=True)]
-            absent = [f"`{name}`" for name, got, expected in pairs if got is None and np.any(expected)]
-            if absent:
-                return replace(
-                    missing, detail=f"The numbers are right, but no gradient reaches {listed(absent)}. {cut}"
-                )
-            for name, got, expected in pairs:
-                if got is not None and not self._close(got, 0 * got if expected is None else expected).all():
-                    words = (
-                        f"The numbers are right, but the gradient with respect to `{name}` is not that of the formula: "
-                        "a part of the computation is cut off from it, or counted twice."
-                    )
-                    return Verdict("gradient", "the gradient is wrong", words)
-        return None
-
-    def _with_gradients(self, function):
-        """Return the function that gives, instead of the results, the gradients of a fixed weighted sum of them."""
-        torch = sys.modules["torch"]
-
-        def graded(*arguments):
-            named = dict(zip(self.arguments, arguments, strict=True))
-            leaves = {name: named[name].detach().clone().requires_grad_() for name in self.gradients}
-            value = function(*(named | leaves).values())
-            parts = value if len(self._names()) > 1 else [value]
-            parts = [torch.stack(list(part)) if isinstance(part, (list, tuple)) else part for part in parts]
-            total = 0.0
-            for part in parts:
-                if isinstance(part, torch.Tensor) and part.requires_grad:
-                    weights = np.random.default_rng(0).uniform(0.5, 1.5, tuple(part.shape))
-                    total = total + (torch.as_tensor(weights) * part).sum()
-            if not isinstance(total, torch.Tensor):
-                return None
-            gradients = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
-            return [None if gradient is None else as_numbers("gradient", gradient) for gradient in gradients]
-
-        return graded
 
     # --- results ------------------------------------------------------------------------------------------------------
 

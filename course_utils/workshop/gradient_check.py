@@ -1,0 +1,80 @@
+"""Whether gradients pass through an answer as they pass through the reference."""
+
+import sys
+import time
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+
+from course_utils.workshop import running
+from course_utils.workshop.verdicts import Verdict, as_numbers, listed, own_line
+
+
+def gradient_trouble(exercise, function, deadline):
+    """Return the `Verdict` on missing or wrong gradients of an answer whose numbers are right, or None.
+
+    Parameters
+    ----------
+    exercise : Exercise
+        With the names of the arguments through which gradients must pass in `gradients`.
+    function : callable
+        The reader's.
+    deadline : float
+        Of the clock `time.monotonic`; half of the exercise's seconds are granted in any case.
+    """
+    deadline = max(deadline, time.monotonic() + exercise.seconds / 2)
+    graded, right = _with_gradients(exercise, function), _with_gradients(exercise, exercise._reference)
+    names = listed([f"`{name}`" for name in exercise.gradients])
+    cut = (
+        "`.detach()`, `.item()`, `.numpy()`, `torch.no_grad()` or a new `torch.tensor(…)` cuts it off: "
+        "compute with the tensors themselves."
+    )
+    missing = Verdict(
+        "gradient", "the gradient is missing", f"The numbers are right, but no gradient reaches {names}. {cut}"
+    )
+    for probe in exercise._ordinary(exercise._inputs()):
+        run = running.run(graded, probe, lambda value: value, deadline)
+        if run.outcome == "too_slow":
+            return exercise._interrupted(run, function, 1)
+        if run.outcome == "raised":
+            said = "\n".join(filter(None, [missing.detail, own_line(run.value, function), run.words]))
+            return replace(missing, detail=said)
+        if run.value is None:
+            return missing
+        wanted = right(*deepcopy(probe))
+        pairs = [*zip(exercise.gradients, run.value, wanted, strict=True)]
+        absent = [f"`{name}`" for name, got, expected in pairs if got is None and np.any(expected)]
+        if absent:
+            return replace(missing, detail=f"The numbers are right, but no gradient reaches {listed(absent)}. {cut}")
+        for name, got, expected in pairs:
+            if got is not None and not exercise._close(got, 0 * got if expected is None else expected).all():
+                words = (
+                    f"The numbers are right, but the gradient with respect to `{name}` is not that of the formula: "
+                    "a part of the computation is cut off from it, or counted twice."
+                )
+                return Verdict("gradient", "the gradient is wrong", words)
+    return None
+
+
+def _with_gradients(exercise, function):
+    """Return the function that gives, instead of the results, the gradients of a fixed weighted sum of them."""
+    torch = sys.modules["torch"]
+
+    def graded(*arguments):
+        named = dict(zip(exercise.arguments, arguments, strict=True))
+        leaves = {name: named[name].detach().clone().requires_grad_() for name in exercise.gradients}
+        value = function(*(named | leaves).values())
+        parts = value if len(exercise._names()) > 1 else [value]
+        parts = [torch.stack(list(part)) if isinstance(part, (list, tuple)) else part for part in parts]
+        total = 0.0
+        for part in parts:
+            if isinstance(part, torch.Tensor) and part.requires_grad:
+                weights = np.random.default_rng(0).uniform(0.5, 1.5, tuple(part.shape))
+                total = total + (torch.as_tensor(weights) * part).sum()
+        if not isinstance(total, torch.Tensor):
+            return None
+        gradients = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+        return [None if gradient is None else as_numbers("gradient", gradient) for gradient in gradients]
+
+    return graded
