@@ -393,14 +393,15 @@ def _angle_flattened(first, second):
 
 _PLANES = [
     (np.array([[1.0], [0.0]]), np.array([[1.0], [1.0]])),
-    (np.eye(3)[:, :2], np.array([[1.0, 2.0], [0.0, 0.5], [0.0, 0.4]])),
+    (np.eye(4)[:, :2], np.array([[1.0, 2.0], [0.0, 0.5], [0.5, 0.4], [0.0, 1.0]])),
     (np.eye(4)[:, :2], np.array([[0.0, 0.0], [0.0, 2.0], [1.0, 0.0], [0.0, 1.0]])),  # one direction at right angles
 ]
 
 
 def _basis_law(rng):
     size = rng.integers(1, 4)
-    first = rng.standard_normal((size + rng.integers(1, 4), size))
+    # in fewer than 2L dimensions two planes share a line: see the extremes
+    first = rng.standard_normal((2 * size + rng.integers(0, 3), size))
     second = rng.standard_normal(first.shape)
     if rng.random() < 0.2:
         second = first + 0.01 * second  # nearly the same plane
@@ -417,6 +418,7 @@ _COINCIDING = [_same_line(size, factor) for size in (2, 3, 5, 6, 7, 10, 11, 13) 
 _COINCIDING += [(np.ones((size, 1)), np.full((size, 1), 0.1)) for size in (1, 3, 5, 6, 7, 11, 13)]
 _COINCIDING += [
     (_PLANES[1][1], _PLANES[1][1] @ np.array([[1.0, -2.0], [0.5, 3.0]])),  # the same plane
+    (np.array([[1.0, 0.3], [-0.5, 2.0], [0.7, 1.1]]), np.array([[0.2, -1.0], [1.5, 0.4], [0.9, -0.8]])),
     (np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([[0.5, 0.0], [1.0, 4.0]])),  # both the whole of two dimensions
     (np.array([[1.0, 0.0], [2.0, 1.0], [0.0, 1.0]]), np.array([[-2.0, 0.3], [-4.0, 0.0], [0.0, 1.0]])),  # share a line
 ]
@@ -502,6 +504,20 @@ subspace_angle = Exercise(
             _angle_first_columns,
             "You compare the first column of each. A plane has no first direction: another basis of the same plane "
             "would give another answer.",
+        ),
+        Misconception(
+            "column by column",
+            lambda first, second: max(
+                _angle_first_columns(first[:, [k]], second[:, [k]]) for k in range(first.shape[1])
+            ),
+            "You compare each column with its counterpart and take the largest angle. Another basis of the same plane "
+            "has other columns: take orthonormal bases, and the singular values of QᵀR.",
+        ),
+        Misconception(
+            "rows",
+            lambda first, second: np.degrees(np.arccos(_cosines(first.T, second.T).min())),
+            "Your answer is always 0: you compare the spans of the rows, and L independent columns have rows that fill "
+            "all L dimensions. The columns span the plane; leave the matrices as they are.",
         ),
         Misconception(
             "flattened",
