@@ -238,8 +238,6 @@ def _cloud_law(rng):
     draws = rng.standard_normal((count, size))
     uncorrelated = np.linalg.qr(draws - draws.mean(axis=0))[0] * np.sqrt(count)
     data = uncorrelated * spreads @ np.linalg.qr(rng.standard_normal((size, size)))[0] + rng.normal(0, 3, size)
-    if count > size and rng.random() < 0.3:  # count == size leaves one variance 0 already
-        data[:, rng.integers(size)] = rng.integers(-2, 3)  # a feature that is the same everywhere
     return data, int(rng.integers(1, size + 1))
 
 
@@ -336,6 +334,12 @@ pca = Exercise(
             lambda data, size: (_pca(data, size)[0], _pca(data, size)[1] * len(data) / (len(data) - 1)),
             "The reconstruction is right. You divide by N − 1, as scikit-learn does; this course divides by N, the "
             "maximum-likelihood variance of lesson 01.",
+        ),
+        Misconception(
+            "shares",
+            lambda data, size: (_pca(data, size)[0], _pca(data, size)[1] / data.var(axis=0).sum()),
+            "The reconstruction is right. You return shares of the total variance; the variances themselves are asked "
+            "for.",
         ),
         Misconception(
             "standard deviations",
