@@ -126,7 +126,7 @@ SLIPS = {
     "7.2 only the reconstruction": (lesson.pca, lambda x, size: _svd(x, size)[0], "expected 2 values"),
     "7.2 other order": (lesson.pca, lambda x, size: _svd(x, size)[::-1], "not in the order"),
     "7.2 shares": (
-        lesson.pca, lambda x, size: (_svd(x, size)[0], _svd(x, size)[1] / x.var(0).sum()), "shares of the total variance",
+        lesson.pca, lambda x, size: (_svd(x, size)[0], _svd(x, size)[1] / x.var(0).sum()), "shares of the total",
     ),
     "7.2 all variances": (
         lesson.pca, lambda x, size: (_svd(x, size)[0], _svd(x, x.shape[1])[1]), "variances",
