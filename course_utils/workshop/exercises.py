@@ -474,7 +474,13 @@ class Exercise:
         if len(known) > 1:
             words = "Several slips give just this: " + " Or: ".join(item.message for item in known)
             return Verdict("misconception", "one of several slips", words, misconception=known[0].name)
-        return self._two_slips(answers, wanted) or plain
+        return self._two_slips(answers, wanted) or self._with_right_parts(plain, answers, wanted)
+
+    def _with_right_parts(self, verdict, answers, wanted):
+        """Add which of several results are right."""
+        columns = zip(self._names(), zip(*answers, strict=True), zip(*wanted, strict=True), strict=True)
+        right = [name for name, *both in columns if self._same(*map(zip, both), (name,))]
+        return replace(verdict, detail=f"{verdict.detail}\n{listed(right)}: right.") if right else verdict
 
     def _recognised(self, answers):
         """Return the misconceptions that give the very same answers."""

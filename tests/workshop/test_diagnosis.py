@@ -353,3 +353,10 @@ def test_the_first_difference_comes_last_and_shows_no_right_answer():
     verdict = REFERENCES["sum of squares"].examine(lambda data: np.sum(np.sin(data)))
     assert verdict.pattern == ""
     assert "The answer is off by" in verdict.detail
+
+
+def test_answers_that_differ_by_less_than_the_tolerance_are_one_answer():
+    exercise = _exercise("total", ("data",), np.sum, lambda rng: (rng.normal(0, 3, 4),), atol=1e-4)
+    verdict = exercise.examine(lambda data: 1e-7 * data[0])
+    assert (verdict.pattern, verdict.correct) == ("same answer", False)
+    assert "Your answer is 0 everywhere" in verdict.detail

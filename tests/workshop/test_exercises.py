@@ -51,6 +51,26 @@ def total():
     )
 
 
+def test_which_of_several_results_is_right_is_told_where_nothing_else_is(exercise):
+    verdict = exercise.examine(lambda data: (data.mean(), np.ptp(data) ** 1.5))
+    assert verdict.detail.endswith("\nmean: right.")
+    assert "right." not in exercise.examine(lambda data: (np.median(data), np.ptp(data) ** 1.5)).detail
+
+
+def test_an_error_that_leads_astray_comes_with_what_to_do(total):
+    def detached(data, scale):
+        torch.tensor(scale, requires_grad=True).detach().backward()
+
+    verdict = total.examine(detached)
+    assert "does not require grad" in verdict.detail
+    assert "`.rsample()`" in verdict.detail
+
+    def divides(data, scale):
+        return 1 // 0
+
+    assert "`.rsample()`" not in total.examine(divides).detail
+
+
 def test_an_empty_body_is_not_attempted_and_costs_no_hint(exercise):
     def documented(data):
         """Return something."""

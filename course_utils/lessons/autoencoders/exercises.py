@@ -238,8 +238,6 @@ def _cloud_law(rng):
     draws = rng.standard_normal((count, size))
     uncorrelated = np.linalg.qr(draws - draws.mean(axis=0))[0] * np.sqrt(count)
     data = uncorrelated * spreads @ np.linalg.qr(rng.standard_normal((size, size)))[0] + rng.normal(0, 3, size)
-    if count > size and rng.random() < 0.3:  # count == size leaves one variance 0 already
-        data[:, rng.integers(size)] = rng.integers(-2, 3)  # a feature that is the same everywhere
     return data, int(rng.integers(1, size + 1))
 
 
@@ -338,6 +336,12 @@ pca = Exercise(
             "maximum-likelihood variance of lesson 01.",
         ),
         Misconception(
+            "shares",
+            lambda data, size: (_pca(data, size)[0], _pca(data, size)[1] / data.var(axis=0).sum()),
+            "The reconstruction is right. You return shares of the total variance; the variances themselves are asked "
+            "for.",
+        ),
+        Misconception(
             "standard deviations",
             lambda data, size: (_pca(data, size)[0], np.sqrt(_pca(data, size)[1])),
             "The reconstruction is right, but you return standard deviations: leave out the root.",
@@ -393,14 +397,15 @@ def _angle_flattened(first, second):
 
 _PLANES = [
     (np.array([[1.0], [0.0]]), np.array([[1.0], [1.0]])),
-    (np.eye(3)[:, :2], np.array([[1.0, 2.0], [0.0, 0.5], [0.0, 0.4]])),
+    (np.eye(4)[:, :2], np.array([[1.0, 2.0], [0.0, 0.5], [0.5, 0.4], [0.0, 1.0]])),
     (np.eye(4)[:, :2], np.array([[0.0, 0.0], [0.0, 2.0], [1.0, 0.0], [0.0, 1.0]])),  # one direction at right angles
 ]
 
 
 def _basis_law(rng):
     size = rng.integers(1, 4)
-    first = rng.standard_normal((size + rng.integers(1, 4), size))
+    # in fewer than 2L dimensions two planes share a line: see the extremes
+    first = rng.standard_normal((2 * size + rng.integers(0, 3), size))
     second = rng.standard_normal(first.shape)
     if rng.random() < 0.2:
         second = first + 0.01 * second  # nearly the same plane
@@ -417,6 +422,7 @@ _COINCIDING = [_same_line(size, factor) for size in (2, 3, 5, 6, 7, 10, 11, 13) 
 _COINCIDING += [(np.ones((size, 1)), np.full((size, 1), 0.1)) for size in (1, 3, 5, 6, 7, 11, 13)]
 _COINCIDING += [
     (_PLANES[1][1], _PLANES[1][1] @ np.array([[1.0, -2.0], [0.5, 3.0]])),  # the same plane
+    (np.array([[1.0, 0.3], [-0.5, 2.0], [0.7, 1.1]]), np.array([[0.2, -1.0], [1.5, 0.4], [0.9, -0.8]])),
     (np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([[0.5, 0.0], [1.0, 4.0]])),  # both the whole of two dimensions
     (np.array([[1.0, 0.0], [2.0, 1.0], [0.0, 1.0]]), np.array([[-2.0, 0.3], [-4.0, 0.0], [0.0, 1.0]])),  # share a line
 ]
@@ -502,6 +508,20 @@ subspace_angle = Exercise(
             _angle_first_columns,
             "You compare the first column of each. A plane has no first direction: another basis of the same plane "
             "would give another answer.",
+        ),
+        Misconception(
+            "column by column",
+            lambda first, second: max(
+                _angle_first_columns(first[:, [k]], second[:, [k]]) for k in range(first.shape[1])
+            ),
+            "You compare each column with its counterpart and take the largest angle. Another basis of the same plane "
+            "has other columns: take orthonormal bases, and the singular values of QᵀR.",
+        ),
+        Misconception(
+            "rows",
+            lambda first, second: np.degrees(np.arccos(_cosines(first.T, second.T).min())),
+            "Your answer is always 0: you compare the spans of the rows, and L independent columns have rows that fill "
+            "all L dimensions. The columns span the plane; leave the matrices as they are.",
         ),
         Misconception(
             "flattened",

@@ -108,6 +108,11 @@ score_gradient = Exercise(
             "You multiply by log q itself. The score is its gradient with respect to the mean.",
         ),
         Misconception(
+            "log q of each coordinate",
+            lambda z, mean, scale, values: values @ stats.norm.logpdf(z, mean, scale) / len(z),
+            "You multiply by log q of each coordinate. The score is its derivative with respect to the mean.",
+        ),
+        Misconception(
             "product of the averages",
             lambda z, mean, scale, values: np.mean(values) * np.mean((z - mean) / scale**2, axis=0),
             "You average values and scores separately. Their product must be averaged: which values go with which "
