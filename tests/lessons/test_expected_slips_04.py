@@ -204,7 +204,7 @@ SLIPS = {
     ),
     "4.4 two things": (
         lesson.update_precision,
-        _update(-0.5, lambda x, m, s, m0, k0: -(len(x) + k0) * s**2 / 2), "`scale` with each entry replaced by 0",
+        _update(-0.5, lambda x, m, s, m0, k0: -(len(x) + k0) * s**2 / 2), "Leaving s² out ignores",
     ),
     "4.4 mean of the Gamma": (
         lesson.update_precision, lambda *a: np.divide(*_update()(*a)), "as in `return shape, rate`",
