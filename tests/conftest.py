@@ -12,10 +12,11 @@ OFFLINE = ROOT / "tests" / "offline"
 
 
 def pytest_configure():
-    """Close the network and say so to child processes.
+    """Close the network and the learner's memory, and say so to child processes.
 
     A hook and not a fixture, because the cells that nbval collects ask for no fixtures.
     """
+    os.environ["VAE_COURSE_PROGRESS"] = "off"  # no test is a learner
     runpy.run_path(str(OFFLINE / "sitecustomize.py"))
     # Some tests end a program by Ctrl-C. A run that was itself started in the background ignores that, and with it
     # every program it starts.

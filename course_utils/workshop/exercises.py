@@ -49,7 +49,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from course_utils.workshop import diagnosis, running, verdicts
+from course_utils.workshop import diagnosis, progress, running, verdicts
 from course_utils.workshop.diagnosis import Case, diagnose
 from course_utils.workshop.running import Unfit, is_array
 from course_utils.workshop.verdicts import (
@@ -185,6 +185,7 @@ class Exercise:
             sys.modules["IPython"].display.display(verdict)
         else:
             print(verdict)
+        progress.remember(self.name, verdict)
 
     def hint(self):
         """Print the next hint, without waiting for another failed attempt."""
