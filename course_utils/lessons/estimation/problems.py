@@ -84,6 +84,15 @@ poisson_rate = Exercise(
             "from 0 on, and your formula gives a negative rate. The highest point then lies at the edge.",
         ),
         Misconception(
+            "prior clipped by itself",
+            lambda counts, exposures, shape, rate: (
+                np.sum(counts) / np.sum(exposures),
+                (np.sum(counts) + max(shape - 1, 0.0)) / (np.sum(exposures) + rate),
+            ),
+            "You forbid a − 1 to be negative. A shape below 1 pulls towards 0, and the calls may outweigh it: only the "
+            "*sum* of both must not fall below 0.",
+        ),
+        Misconception(
             "rate read as a scale",
             lambda counts, exposures, shape, rate: _rates(counts, exposures, shape, 1 / rate),
             "You read `prior_rate` as a scale, one over the rate, as scipy.stats does. Here the prior's density "
@@ -105,7 +114,7 @@ poisson_rate = Exercise(
         "Its derivative is A/λ − B. With A = Σ counts + a − 1 and B = Σ exposures + b the MAP is A/B, "
         "as long as A is not below 0; else it is 0.",
     ],
-    praise="The prior acts like a − 1 calls in b hours. Even a night without a call gives no rate of zero then.",
+    praise="The prior acts like a − 1 calls in b hours. With a above 1, a night without a call gives no rate of zero.",
 )
 
 
@@ -206,6 +215,25 @@ best_guesses = Exercise(
             ),
             "For the absolute loss you take the middle one of the values. Half of the *probability* belongs on either "
             "side of the guess, not half of the list.",
+        ),
+        Misconception(
+            "place in the sorted list",
+            lambda values, log_posterior: (
+                special.softmax(log_posterior) @ values,
+                values[np.searchsorted(np.cumsum(special.softmax(log_posterior)[np.argsort(values)]), 0.5)],
+                values[np.argmax(log_posterior)],
+            ),
+            "You find the right place in the sorted list, and then look it up in the list as it came. Sort the values "
+            "along with their probabilities.",
+        ),
+        Misconception(
+            "mean moved to a value",
+            lambda values, log_posterior: (
+                values[np.argmin(np.abs(values - special.softmax(log_posterior) @ values))],
+                *_guesses(values, log_posterior)[1:],
+            ),
+            "You move the first guess to the nearest of the values. It may be any number, and the mean itself loses "
+            "less, even where the truth can never be there.",
         ),
         Misconception(
             "place, not value",

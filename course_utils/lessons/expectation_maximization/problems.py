@@ -50,7 +50,7 @@ def _coins_loop(heads, tosses, share, first, second):
 
 def _coins_torch(heads, tosses, share, first, second):
     heads, tosses = torch.as_tensor(heads).double(), torch.as_tensor(tosses).double()
-    chances = torch.tensor([first, second], dtype=torch.float64)[:, None]
+    chances = torch.tensor([[first], [second]], dtype=torch.float64)
     likelihood = heads * chances.log() + (tosses - heads) * torch.log1p(-chances)
     r = torch.softmax(likelihood + torch.tensor([[share], [1 - share]]).double().log(), 0)
     return r[0].mean(), *(r @ heads / (r @ tosses))
@@ -137,6 +137,24 @@ two_coins_step = Exercise(
             lambda heads, tosses, share, first, second: (share, *_coins(heads, tosses, share, first, second)[1:]),
             "The coins are right, and the share is still the old one. It is a parameter like the others, and the "
             "M-step has a best value for it.",
+        ),
+        Misconception(
+            "tails left out",
+            _with_labels(
+                lambda heads, tosses, share, first, second: special.expit(
+                    np.log(share / (1 - share)) + heads * np.log(first / second)
+                )
+            ),
+            "Your E-step sees the heads only. A tail is evidence too: it has the probability 1 − p, and the coins "
+            "differ in that as well.",
+        ),
+        Misconception(
+            "second coin from the first",
+            lambda heads, tosses, share, first, second: (lambda new: (new[0], new[1], 1 - new[1]))(
+                _coins(heads, tosses, share, first, second)
+            ),
+            "Your second coin is 1 minus the first. These are two coins, not the two sides of one: each has a chance "
+            "of heads of its own.",
         ),
         Misconception(
             "divided by series",

@@ -95,6 +95,11 @@ worth_of_draws = Exercise(
             "are needed; multiply by M.",
         ),
         Misconception(
+            "rounded up",
+            lambda log_weights, wanted: (_worth(log_weights, wanted)[0], np.ceil(_worth(log_weights, wanted)[1])),
+            "The draws needed are rounded up. That is sensible in a shop; here the number itself was asked for.",
+        ),
+        Misconception(
             "difference of draws",
             lambda log_weights, wanted: (
                 _worth(log_weights, wanted)[0],
@@ -220,6 +225,12 @@ stratified_mean = Exercise(
             _with_error(lambda w, variances, counts, values: np.sqrt(np.sum(w**2 * variances) / len(values))),
             "The estimate is right. In its error each component's variance is divided by the number of all draws; "
             "the mean of component k was formed from n_k of them.",
+        ),
+        Misconception(
+            "scatter of single answers",
+            _with_error(lambda w, variances, counts, values: np.sqrt(np.sum(w**2 * variances))),
+            "The estimate is right. Its error is computed as if each component had given one draw. A mean of n_k draws "
+            "has 1/n_k of their variance.",
         ),
         Misconception(
             "divided by n",

@@ -145,6 +145,24 @@ mean_field_table = Exercise(
             "entropy of q, which for independent factors is the sum of theirs.",
         ),
         Misconception(
+            "entropy subtracted",
+            _swept(
+                _right_sweep,
+                lambda table, rows, columns: 2 * rows @ table @ columns - _table_bound(table, rows, columns),
+            ),
+            "Both factors are right. You subtract the entropy. The bound is energy *plus* entropy, or E_q[log p − "
+            "log q]: a q that keeps its options open is rewarded.",
+        ),
+        Misconception(
+            "minus the divergence",
+            _swept(
+                _right_sweep,
+                lambda table, rows, columns: _table_bound(table, rows, columns) - special.logsumexp(table),
+            ),
+            "Both factors are right. The third number is the bound minus the log-evidence, which is "
+            "−KL(q‖posterior). The ELBO does not need the evidence.",
+        ),
+        Misconception(
             "evidence for the bound",
             _swept(_right_sweep, lambda log_joint, rows, columns: special.logsumexp(log_joint)),
             "Both factors are right. The third number is the log-evidence itself, which the bound stays below by "
@@ -238,6 +256,21 @@ judge_q = Exercise(
             _with_judgement(2, special.logsumexp),
             "The third number is the logarithm of the *sum* of the weights. It grows with every draw; an average has "
             "log M subtracted.",
+        ),
+        Misconception(
+            "gap for the evidence",
+            _with_judgement(2, lambda weights: special.logsumexp(weights) - np.log(len(weights)) - np.mean(weights)),
+            "The third number is the gap, the estimate of KL(q‖posterior). A good thing to look at; but the "
+            "log-evidence was asked for, the gap plus the ELBO.",
+        ),
+        Misconception(
+            "weighed by q again",
+            lambda log_joint, log_q: (
+                np.sum(np.exp(log_q) * (log_joint - log_q)),
+                *_judgement(log_joint, log_q)[1:],
+            ),
+            "You weigh each draw by q(z). The draws come from q already, so likely ones are there more often: a plain "
+            "average is the expectation.",
         ),
         Misconception(
             "spread of one draw",
@@ -379,6 +412,15 @@ update_row_rates = Exercise(
             _with_busyness(lambda shape, rate: np.exp(special.digamma(shape)) / rate),
             "You use exp E[log φ]. Two terms of the log-joint contain φ: log φ goes with the constant, since it does "
             "not touch θ, and −θφ leaves the plain mean of φ.",
+        ),
+        Misconception(
+            "ratio of the sums",
+            lambda counts, observed, shape, rate, prior_shape, prior_rate: (
+                prior_shape + np.sum(counts * observed, axis=1),
+                prior_rate + np.where(observed.any(axis=1), observed @ shape / np.maximum(observed @ rate, 1e-300), 0),
+            ),
+            "You divide the sum of the shapes by the sum of the rates. Each hour has a mean of its own: divide first, "
+            "then add.",
         ),
         Misconception(
             "rates upside down",

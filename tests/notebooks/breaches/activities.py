@@ -160,7 +160,7 @@ def undeclared_explorer(notebook, module):
     del module.EXPLORERS["coin"]
 
 
-@breaks("explorers_declared", "EXPLORERS declares extra, which the notebook does not show")
+@breaks("explorers_declared", "EXPLORERS holds extra, which the notebook does not show")
 def unused_explorer(notebook, module):
     module.EXPLORERS["extra"] = lambda: None
 
