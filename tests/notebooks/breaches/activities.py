@@ -104,14 +104,19 @@ def used_helper(notebook, module):
     insert_after(notebook, "## 1.2", code("def f(x):\n    return x + helper"))
 
 
-@breaks("exercises_declared", "EXERCISES has none of that name")
+@breaks("exercises_declared", "neither EXERCISES nor PROBLEMS has it")
 def undeclared_exercise(notebook, module):
     module.EXERCISES = module.EXERCISES[1:]
 
 
-@breaks("exercises_declared", "EXERCISES holds extra, which no cell asks for")
+@breaks("exercises_declared", "declares extra, which no cell asks for")
 def unused_exercise(notebook, module):
     module.EXERCISES += (SimpleNamespace(name="extra", arguments=(), misconceptions=()),)
+
+
+@breaks("exercises_declared", "declares hard, which no cell asks for")
+def unused_problem(notebook, module):
+    module.PROBLEMS = (SimpleNamespace(name="hard", arguments=(), misconceptions=()),)
 
 
 @breaks("exercises_declared", "takes other arguments than (data, axis)")

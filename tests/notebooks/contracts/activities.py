@@ -12,6 +12,7 @@ from contracts.cells import (
     call_name,
     claims,
     code_cells,
+    declared_exercises,
     explorer_cells,
     lesson_module,
     lesson_number,
@@ -138,7 +139,7 @@ def _bound(tree: ast.Module) -> set[str]:
 def exercises_declared(notebook: NotebookNode, path: Path) -> list[str]:
     """The notebook and the lesson's module hold the same exercises, with the same names and arguments."""
     module = lesson_module(notebook)
-    declared = {exercise.name: exercise for exercise in getattr(module, "EXERCISES", ())}
+    declared = {exercise.name: exercise for exercise in declared_exercises(module)}
     found, used = [], set()
     for index, cell in starters(notebook):
         function, check = _starter(parse(cell))
@@ -148,12 +149,12 @@ def exercises_declared(notebook: NotebookNode, path: Path) -> list[str]:
         exercise = getattr(module, attribute, None)
         used.add(function.name)
         if exercise is None or declared.get(function.name) is not exercise:
-            found.append(f"{describe(index, cell)} checks lesson.{attribute}; EXERCISES has none of that name")
+            found.append(f"{describe(index, cell)} checks lesson.{attribute}; neither EXERCISES nor PROBLEMS has it")
         elif attribute != function.name:  # the checker tells the reader to type lesson.<name>.hint()
             found.append(f"{describe(index, cell)} checks lesson.{attribute}, not lesson.{function.name}")
         elif [argument.arg for argument in function.args.args] != list(exercise.arguments):
             found.append(f"{describe(index, cell)} takes other arguments than ({', '.join(exercise.arguments)})")
-    return found + [f"EXERCISES holds {name}, which no cell asks for" for name in sorted(set(declared) - used)]
+    return found + [f"the lesson declares {name}, which no cell asks for" for name in sorted(set(declared) - used)]
 
 
 @rule
@@ -208,7 +209,7 @@ def minimums(notebook: NotebookNode, path: Path) -> list[str]:
         "exercises": len(starters(notebook)),
     }
     found = [f"{counted[kind]} {kind}, fewer than {least}" for kind, least in wanted.items() if counted[kind] < least]
-    for exercise in getattr(module, "EXERCISES", ()):
+    for exercise in declared_exercises(module):
         known = len(exercise.misconceptions)
         if known < MIN_MISCONCEPTIONS:
             found.append(f"the exercise {exercise.name} knows {known} misconceptions, fewer than {MIN_MISCONCEPTIONS}")
