@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from course_utils.lessons.amortisation import problems as amortisation
 from course_utils.lessons.estimation import problems as estimation
 from course_utils.lessons.expectation_maximization import problems as em
 from course_utils.lessons.mixtures import problems as mixtures
+from course_utils.lessons.reparameterisation import problems as reparameterisation
 from course_utils.lessons.variational_inference import problems as variational
 
 
@@ -85,6 +87,21 @@ SLIPS = {
         lambda *a: (variational._rows_of_counts(*a)[0], 1 / variational._rows_of_counts(*a)[1]),
         "the reciprocal of the right answer",
     ),
+    "5.6 transposed": (
+        amortisation.exact_encoder,
+        lambda s, r: (amortisation._exact(s, r)[0].T, amortisation._exact(s, r)[1]),
+        "should be an array of shape (1, 2)",
+    ),
+    "6.6 without gradient": (
+        reparameterisation.regression_log_joint,
+        lambda z, *others: reparameterisation._regression(z.detach(), *others),
+        "no gradient reaches `z`",
+    ),
+    "6.7 averaged": (
+        reparameterisation.rate_gradient,
+        lambda *a: reparameterisation._rate_gradient(*a).mean(),
+        "the mean of the right answer",
+    ),
 }  # fmt: skip
 
 
@@ -142,6 +159,18 @@ RIGHT = {
     "4.6 logaddexp": (
         variational.judge_q,
         lambda j, q: ((j - q).mean(), stats.sem(j - q), np.logaddexp.reduce(j - q) - np.log(j.size)),
+    ),
+    "5.5 ttest": (
+        amortisation.compare_encoders,
+        lambda ja, qa, jb, qb: (
+            np.mean(ja - qa) - np.mean(jb - qb),
+            np.ptp(stats.norm.interval(0.5, 0, stats.sem((ja - qa).mean(0) - (jb - qb).mean(0))))
+            / np.ptp(stats.norm.interval(0.5)),
+        ),
+    ),
+    "6.7 by the quantile": (
+        reparameterisation.rate_gradient,
+        lambda u, r, n: ((n.size + 1) * stats.expon.ppf(u, scale=1 / r) - n.sum() - 1) / r,
     ),
     "4.7 masked": (
         variational.update_row_rates,

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 from scipy import integrate, optimize, special, stats
 from sklearn.mixture import GaussianMixture
 from test_lesson_exercises import EXERCISES, LESSONS
@@ -22,7 +23,7 @@ def draws(name, count=6):
 
 def test_problems_are_among_the_exercises():
     assert set(PROBLEMS) <= {name.partition(".")[2] for name in EXERCISES}
-    assert len(PROBLEMS) >= 12
+    assert len(PROBLEMS) >= 16
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -257,3 +258,82 @@ def test_the_updated_rows_are_the_normalised_exponential_of_the_averaged_log_joi
                     joint = joint + stats.poisson.logpmf(number, theta[:, None] * phi).mean(axis=1)
             density = stats.gamma.logpdf(theta, shape, scale=1 / rate)
             assert np.diff(joint) == pytest.approx(np.diff(density), abs=1e-6)
+
+
+# --- lesson 05 --------------------------------------------------------------------------------------------------------
+
+
+def test_encoders_are_compared_without_bias_and_with_the_right_error():
+    # x ~ N(0, 1 + 1) with z ~ N(0, 1): posterior N(x/2, 1/2), and two encoders whose gaps are known
+    rng = np.random.default_rng(8)
+    points, answers = 12, []
+    for _ in range(4000):
+        x = rng.normal(0, np.sqrt(2), points)
+        tables = []
+        for slope, draws in ((0.4, 3), (0.8, 2)):
+            z = slope * x + np.sqrt(0.5) * rng.standard_normal((draws, points))
+            tables += [stats.norm.logpdf(z) + stats.norm.logpdf(x, z), stats.norm.logpdf(z, slope * x, np.sqrt(0.5))]
+        answers.append(right("compare_encoders", *tables))
+    differences, errors = np.array(answers).T
+    exact = ((0.8 - 0.5) ** 2 - (0.4 - 0.5) ** 2) * 2  # KL of Gaussians with variance ½, averaged over x
+    assert differences.mean() == pytest.approx(exact, abs=4 * differences.std() / np.sqrt(4000))
+    assert np.mean(errors**2) == pytest.approx(differences.var(), rel=0.1)
+
+
+def test_the_exact_encoder_gives_bayes_rule_for_counts():
+    rng = np.random.default_rng(9)
+    for shares, rates in draws("exact_encoder"):
+        weights, bias = right("exact_encoder", shares, rates)
+        x = rng.poisson(3, (20, rates.shape[1]))
+        joint = np.log(shares) + stats.poisson.logpmf(x[:, None], rates).sum(axis=2)
+        assert special.softmax(x @ weights + bias, axis=1) == pytest.approx(special.softmax(joint, axis=1))
+        assert not weights[:, 0].any() and bias[0] == 0
+
+
+# --- lesson 06 --------------------------------------------------------------------------------------------------------
+
+
+def test_the_log_joint_of_a_poisson_regression_is_scipys():
+    for z, features, counts, prior_scale in draws("regression_log_joint"):
+        got = right("regression_log_joint", z, features, counts, prior_scale).numpy()
+        rates = np.exp(z.numpy() @ features.numpy().T)
+        wanted = stats.poisson.logpmf(counts.numpy(), rates).sum(axis=1)
+        assert got == pytest.approx(wanted + stats.norm.logpdf(z.numpy(), 0, prior_scale).sum(axis=1))
+
+
+def test_the_gradient_for_a_rate_is_that_of_finite_differences():
+    for uniforms, rate, counts in draws("rate_gradient"):
+
+        def terms(rate, uniforms=uniforms, counts=counts):
+            z = stats.expon.ppf(uniforms, scale=1 / rate)
+            likelihood = stats.poisson.logpmf(counts[:, None], z).sum(axis=0)
+            return likelihood + stats.expon.logpdf(z) - stats.expon.logpdf(z, scale=1 / rate)
+
+        wanted = (terms(rate + 1e-6) - terms(rate - 1e-6)) / 2e-6
+        assert right("rate_gradient", uniforms, rate, counts) == pytest.approx(wanted, rel=1e-5, abs=1e-5)
+
+
+def test_the_gradient_for_a_rate_vanishes_on_average_at_the_best_rate():
+    uniforms = (np.arange(100_000) + 0.5) / 100_000
+    counts = np.array([2, 0, 3])
+    best = (len(counts) + 1) / (counts.sum() + 1)
+    assert right("rate_gradient", uniforms, best, counts).mean() == pytest.approx(0, abs=1e-4)
+    assert right("rate_gradient", uniforms, 0.7 * best, counts).mean() > 0.1
+
+
+def test_another_model_in_a_black_box_loop_finds_its_posterior():
+    generator = torch.Generator().manual_seed(0)
+    features = torch.linspace(-1, 1, 40, dtype=torch.float64)[:, None] ** torch.arange(2)
+    counts = torch.poisson((features @ torch.tensor([1.0, 0.8]).double()).exp(), generator=generator)
+    mean, log_scale = (torch.zeros(2, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    optimiser = torch.optim.Adam([mean, log_scale], lr=0.05)
+    for _ in range(400):
+        noise = torch.randn(64, 2, dtype=torch.float64, generator=generator)
+        log_joint = right("regression_log_joint", mean + log_scale.exp() * noise, features, counts, 2.0)
+        loss = -(log_joint.mean() + log_scale.sum())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    grid = torch.stack(torch.meshgrid(*[torch.linspace(-1, 3, 201).double()] * 2, indexing="ij"), -1).reshape(-1, 2)
+    weights = torch.softmax(right("regression_log_joint", grid, features, counts, 2.0), 0)
+    assert mean.detach().numpy() == pytest.approx((weights @ grid).numpy(), abs=0.05)

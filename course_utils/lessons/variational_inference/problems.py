@@ -188,9 +188,9 @@ mean_field_table = Exercise(
 
 
 def _judgement(log_joint, log_q):
-    log_weights = log_joint - log_q
-    error = np.std(log_weights, ddof=1) / np.sqrt(len(log_weights))
-    return np.mean(log_weights), error, special.logsumexp(log_weights) - np.log(len(log_weights))
+    differences = log_joint - log_q
+    error = np.std(differences, ddof=1) / np.sqrt(len(differences))
+    return np.mean(differences), error, special.logsumexp(differences) - np.log(len(differences))
 
 
 def _judgement_loop(log_joint, log_q):
