@@ -140,9 +140,19 @@ def no_prediction(notebook, module):
     replace(notebook, "Predict, then move: what", "What", start="Predict")
 
 
-@breaks("explorers", "must be followed by the answer")
+@breaks("explorers", "must be followed by its answer")
 def no_answer(notebook, module):
     del notebook.cells[find(notebook, "lesson.EXPLORERS") + 1 :]
+
+
+@breaks("explorers", "must be followed by its answer")
+def open_answer(notebook, module):
+    replace(notebook, "<details><summary>Answer</summary>\n\n", "")
+
+
+@breaks("explorers", "must be followed by its answer")
+def answer_without_blank_lines(notebook, module):
+    replace(notebook, "<summary>Answer</summary>\n\n", "<summary>Answer</summary>\n")
 
 
 @breaks("explorers", "stores no static picture")

@@ -24,6 +24,7 @@ from contracts.cells import (
 )
 from contracts.registry import rule
 from tools.execute import describe
+from tools.publish.slide_types import ANSWER
 
 MIN_MISCONCEPTIONS = 3
 
@@ -159,7 +160,7 @@ def exercises_declared(notebook: NotebookNode, path: Path) -> list[str]:
 
 @rule
 def explorers(notebook: NotebookNode, path: Path) -> list[str]:
-    """Predict, move, read: a question before every explorer, a picture in it, the answer after it."""
+    """Predict, move, read: a question before every explorer, a picture in it, the answer folded after it."""
     found = []
     kept = [(index, cell) for index, cell in enumerate(notebook.cells) if "notes" not in tags(cell)]
     for position, (index, cell) in enumerate(kept):
@@ -171,8 +172,8 @@ def explorers(notebook: NotebookNode, path: Path) -> list[str]:
         asked = before.source.lower() if before is not None and before.cell_type == "markdown" else ""
         if "?" not in asked or "predict" not in asked:
             found.append(f"{name} must follow a question that asks the reader to predict")
-        if after is None or after.cell_type != "markdown":
-            found.append(f"{name} must be followed by the answer, in words")
+        if after is None or after.cell_type != "markdown" or not ANSWER.match(after.source):
+            found.append(f"{name} must be followed by its answer: <details><summary>Answer</summary> … </details>")
         kinds = {kind for output in cell.get("outputs", []) for kind in output.get("data", {})}
         if not {"image/png", "text/html"} <= kinds:
             found.append(f"{name} stores no static picture: one sees nothing there without a kernel")
