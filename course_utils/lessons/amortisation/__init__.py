@@ -10,7 +10,7 @@ from course_utils.lessons.amortisation.explorers import (
     trusted,
 )
 from course_utils.lessons.amortisation.models import faithful_mixture, zeros_and_ones
-from course_utils.lessons.amortisation.problems import PROBLEMS, compare_encoders, exact_encoder
+from course_utils.lessons.amortisation.problems import PROBLEMS, compare_encoders, poisson_encoder
 
 __all__ = [
     "ENCODERS",
@@ -23,10 +23,10 @@ __all__ = [
     "count_parameters",
     "elbo",
     "encode",
-    "exact_encoder",
     "faithful_mixture",
     "growing",
     "inference_gaps",
+    "poisson_encoder",
     "trusted",
     "zeros_and_ones",
 ]
