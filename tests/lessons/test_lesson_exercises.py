@@ -9,14 +9,10 @@ from hostile import CALLABLES, NOT_FUNCTIONS, SLOW
 
 import course_utils.lessons
 
-LESSONS = {
-    info.name: importlib.import_module(f"course_utils.lessons.{info.name}")
-    for info in pkgutil.iter_modules(course_utils.lessons.__path__)
-}
 EXERCISES = {
-    f"{topic}.{exercise.name}": exercise
-    for topic, lesson in LESSONS.items()
-    for exercise in (*lesson.EXERCISES, *getattr(lesson, "PROBLEMS", ()))  # a problem is an exercise like others
+    f"{info.name}.{exercise.name}": exercise
+    for info in pkgutil.iter_modules(course_utils.lessons.__path__)
+    for exercise in importlib.import_module(f"course_utils.lessons.{info.name}").EXERCISES
 }
 MISCONCEPTIONS = [(name, slip.name) for name, exercise in EXERCISES.items() for slip in exercise.misconceptions]
 SPELLINGS = [(name, spelling) for name, exercise in EXERCISES.items() for spelling in exercise.spellings]
