@@ -65,6 +65,10 @@ def keep_live_views(**_):
 
 
 get_config().ContentsManager.pre_save_hook = keep_live_views
+# A deck is never closed with a question: the manager that JupyterLab itself has, not the course's.
+get_config().ServerApp.contents_manager_class = (
+    "jupyter_server.services.contents.largefilemanager.AsyncLargeFileManager"
+)
 '''
 
 
