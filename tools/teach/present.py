@@ -65,7 +65,8 @@ def keep_live_views(**_):
 
 
 get_config().ContentsManager.pre_save_hook = keep_live_views
-# JupyterLab's own manager of files: with the course's, which fills in the kernel's language, slides did not come to rest.
+# JupyterLab's own manager of files: with the course's, which fills in the kernel's language, slides did not come to
+# rest.
 get_config().ServerApp.contents_manager_class = (
     "jupyter_server.services.contents.largefilemanager.AsyncLargeFileManager"
 )
