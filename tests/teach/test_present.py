@@ -179,8 +179,9 @@ def test_the_earlier_stage_stays_where_a_lesson_cannot_be_read(course):
 
 
 def test_a_saved_presentation_keeps_its_live_views():
-    config = SimpleNamespace(ContentsManager=SimpleNamespace())
+    config = SimpleNamespace(ContentsManager=SimpleNamespace(), ServerApp=SimpleNamespace())
     exec(present.CONFIG, {"get_config": lambda: config})
+    assert config.ServerApp.contents_manager_class.endswith(".AsyncLargeFileManager")
     live = new_output("execute_result", {"text/html": "<img>", WIDGET_VIEW: {"model_id": "1"}})
     model = {"type": "notebook", "content": lesson(new_code_cell("explorer", outputs=[live]))}
     config.ContentsManager.pre_save_hook(model=model, path="", contents_manager=None)
