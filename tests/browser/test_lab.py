@@ -21,14 +21,14 @@ SLIPS = {
     "00": ("largest + ", "", "maximum not added back"),
     "01": ("len(data) / 2", "len(data)", "half of the log missing"),
     "02": ("scales[chosen]", "scales[chosen] ** 2", "variance for scale"),
-    "03": ("- np.sum(special.xlogy", "+ np.sum(special.xlogy", "sign of the entropy"),
+    "03": ("entropy = -np", "entropy = np", "sign of the entropy"),
     "04": ("0.5 * ", "", "half missing"),
     "05": ("outputs = 2 * latents", "outputs = latents", "scales forgotten"),
     "06": ("np.mean(", "np.sum(", "sum over draws"),
     "07": ("np.mean(", "np.sum(", "sum over everything"),
     "08": (".sum(dim=-1)", ".mean(dim=-1)", "mean over the pixels"),
     "09": ("- torch.mean(kl)", "+ torch.mean(kl)", "KL added"),
-    "10": (" / len(values)", "", "sum for mean"),
+    "10": ("values - baseline", "values + baseline", "baseline added"),
 }
 # ipywidgets 8.1 gives the handle of a slider no name, and its user no way to; the slider's label stands beside it.
 NAMELESS = "aria-input-field-name"
