@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 _STATE = """figure => {
     const [base, patch] = ["base", "patch"].map(name => figure.querySelector(".course-frames-" + name));
@@ -54,7 +54,9 @@ def answers(page: Page, explorer: Locator) -> int:
     assert controls.count(), "an explorer without controls"
     states = [explorer.evaluate(_STATE)]
     for control in (controls.first, controls.last):
+        expect(control).to_be_visible()  # a fragment takes a moment to appear, and what is hidden takes no focus
         control.focus()
+        expect(control).to_be_focused()
         slider = control.get_attribute("type") == "range"
         start = states[0]
         seen = [start]

@@ -385,10 +385,17 @@ def test_messages_with_binary_parts_are_read():
 
 @needs_hub
 def test_memory_and_processor_time_are_those_of_the_process():
-    mine = load_test.memory(os.getpid())
-    ballast = bytearray(os.urandom(1)) * 50_000_000
-    assert 45 < load_test.memory(os.getpid()) - mine < 60
-    del ballast
+    # A process of its own: one that has run for long finds room for the ballast among what it freed.
+    code = "input('ready'); ballast = bytearray(b'x') * 50_000_000; input('full')"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True) as child:
+        assert child.stdout.read(5) == "ready"
+        before = load_test.memory(child.pid)
+        child.stdin.write("\n")
+        child.stdin.flush()
+        assert child.stdout.read(4) == "full"
+        assert 45 < load_test.memory(child.pid) - before < 60
+        child.communicate("\n")
     assert load_test.cpu_seconds(os.getpid()) == pytest.approx(sum(os.times()[:4]), abs=0.1)
     assert load_test.memory(2**22 + 1) == load_test.cpu_seconds(2**22 + 1) == 0.0
 
