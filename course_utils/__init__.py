@@ -14,6 +14,7 @@ require_packages()
 from course_utils.workshop.claims import ClaimError, claim  # noqa: E402  (after the check, which explains a missing package)
 from course_utils.workshop.data import old_faithful  # noqa: E402
 from course_utils.workshop.environment import setup  # noqa: E402
+from course_utils.workshop.progress import progress  # noqa: E402
 from course_utils.workshop.style import palette, panels, show  # noqa: E402
 
 __version__ = "1.0.0"
@@ -25,6 +26,7 @@ __all__ = [
     "old_faithful",
     "palette",
     "panels",
+    "progress",
     "setup",
     "show",
 ]

@@ -13,10 +13,11 @@ OFFLINE = ROOT / "tests" / "offline"
 
 
 def pytest_configure():
-    """Close the network and say so to child processes.
+    """Close the network and the learner's memory, and say so to child processes.
 
     A hook and not a fixture, because the cells that nbval collects ask for no fixtures.
     """
+    os.environ["VAE_COURSE_PROGRESS"] = "off"  # no test is a learner
     runpy.run_path(str(OFFLINE / "sitecustomize.py"))
     # tqdm.auto chooses between terminal and notebook when it is first imported, by whether there is an IPython shell. A
     # test that makes one must not decide that for the tests after it.

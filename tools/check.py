@@ -36,6 +36,7 @@ _GRACE = 30  # seconds a stage has, after Ctrl-C, to end what it started
 _SANITIZE = ROOT / "tests" / "notebooks" / "nbval_sanitize.cfg"
 # One thread for each of the processes that run at a time.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+_NOBODY = {"VAE_COURSE_PROGRESS": "off"}  # what runs here is no learner's answer
 # A sitecustomize module that refuses connections to the outside, in kernels too.
 _OFFLINE = {"PYTHONPATH": str(ROOT / "tests" / "offline")}
 # Sweeps, frames, mutants and slides show the same trained models. What a reader runs trains its own, and so it is with
@@ -155,7 +156,7 @@ def _tests(
     name: str, jobs: int, order: str, *arguments: str, environment: dict[str, str] | None = None, **options: Any
 ) -> Stage:
     command = _python("pytest", "-n", str(jobs), "--dist", order, *arguments)
-    return Stage(name, (command,), {**_ONE_THREAD, **_OFFLINE, **(environment or {})}, **options)
+    return Stage(name, (command,), {**_ONE_THREAD, **_OFFLINE, **_NOBODY, **(environment or {})}, **options)
 
 
 def _outputs(jobs: int, *paths: str) -> Stage:

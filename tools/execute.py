@@ -26,6 +26,7 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_SECONDS = 120
+_NOBODY = {"VAE_COURSE_PROGRESS": "off"}  # what is run here is no learner's answer
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -88,7 +89,7 @@ def run(notebook: NotebookNode, folder: Path, *, timeout: int = CELL_SECONDS, pa
     inherited = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     search = os.pathsep.join([*map(str, path), *inherited])
     try:
-        client.execute(env={**os.environ, "PYTHONPATH": search, "TQDM_DISABLE": "1"})  # no progress bars
+        client.execute(env={**os.environ, "PYTHONPATH": search, "TQDM_DISABLE": "1", **_NOBODY})  # no progress bars
     except CellExecutionError as error:
         raise NotebookError(f"{started[-1]} raised {error.ename}: {error.evalue}") from error
     except CellTimeoutError as error:

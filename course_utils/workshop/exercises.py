@@ -49,7 +49,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from course_utils.workshop import diagnosis, running, verdicts
+from course_utils.workshop import diagnosis, progress, running, verdicts
 from course_utils.workshop.diagnosis import Case, diagnose
 from course_utils.workshop.gradient_check import gradient_trouble
 from course_utils.workshop.running import Unfit, is_array
@@ -189,6 +189,7 @@ class Exercise:
             sys.modules["IPython"].display.display(verdict)
         else:
             print(verdict)
+        progress.remember(self.name, verdict)
 
     def hint(self):
         """Print the next hint, without waiting for another failed attempt."""

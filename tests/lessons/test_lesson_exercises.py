@@ -9,10 +9,14 @@ from hostile import CALLABLES, NOT_FUNCTIONS, SLOW
 
 import course_utils.lessons
 
-EXERCISES = {
-    f"{info.name}.{exercise.name}": exercise
+LESSONS = {
+    info.name: importlib.import_module(f"course_utils.lessons.{info.name}")
     for info in pkgutil.iter_modules(course_utils.lessons.__path__)
-    for exercise in importlib.import_module(f"course_utils.lessons.{info.name}").EXERCISES
+}
+EXERCISES = {
+    f"{topic}.{exercise.name}": exercise
+    for topic, lesson in LESSONS.items()
+    for exercise in (*lesson.EXERCISES, *getattr(lesson, "PROBLEMS", ()))  # a problem is an exercise like others
 }
 MISCONCEPTIONS = [(name, slip.name) for name, exercise in EXERCISES.items() for slip in exercise.misconceptions]
 SPELLINGS = [(name, spelling) for name, exercise in EXERCISES.items() for spelling in exercise.spellings]

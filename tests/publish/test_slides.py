@@ -8,6 +8,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools.publish import npm, slides
+from tools.publish.slide_types import unfolded
+from tools.teach import present
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -125,6 +127,17 @@ def test_a_note_without_minutes_and_a_fragment_without_slide_are_named(lesson):
         slides.slides_of(lesson)
 
 
+def test_an_answer_is_unfolded_on_slides_and_other_folds_stay():
+    answer = "<details><summary>Answer</summary>\n\n(a) $x$.\n\n</details>"
+    assert unfolded(answer) == "(a) $x$."
+    assert unfolded(f"{answer}\n\nOn.\n\n<details>") == "(a) $x$.\n\nOn.\n\n<details>"
+    for other in ("<details><summary>More</summary>\n\nx\n\n</details>", f"First.\n\n{answer}"):
+        assert unfolded(other) == other
+    notebook = new_notebook(cells=[new_markdown_cell(answer, metadata={"slideshow": {"slide_type": "slide"}})])
+    assert slides.deck_notebook(notebook, {}).cells[0].source == "(a) $x$."
+    assert present.room_copy(notebook).cells[0].source == "(a) $x$."
+
+
 # --- the course's own lessons -----------------------------------------------------------------------------------------
 
 
@@ -138,7 +151,8 @@ def test_a_lesson_has_at_most_thirty_slides(path):
 def test_every_press_shows_something(path):
     for slide in slides.slides_of(nbformat.read(path, as_version=4)):
         for cell in slide:
-            seen = cell.source.strip() and not cell.source.startswith("<details")
+            words = unfolded(cell.source).strip()
+            seen = words and not words.startswith("<details")
             assert seen, f"nothing to see: {cell.source[:60]!r}"
             assert "solution" not in cell.metadata.get("tags", [])
             assert "imports" not in cell.metadata.get("tags", [])

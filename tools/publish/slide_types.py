@@ -1,13 +1,22 @@
 """What a cell is on a slide, in the decks and in JupyterLab alike."""
 
 import ast
+import re
 
 from nbformat import NotebookNode
+
+ANSWER = re.compile(r"\A<details><summary>Answer</summary>\n\n(.+?)\n\n</details>(?=\n\n|\Z)", re.DOTALL)
+"""The folded answer to the question before an explorer, at the beginning of the cell after it."""
 
 
 def kind(cell: NotebookNode) -> str:
     """Return the cell's slide type: slide, subslide, fragment, skip or notes."""
     return cell.metadata.get("slideshow", {}).get("slide_type", "skip")
+
+
+def unfolded(source: str) -> str:
+    """Return a text with its answer unfolded: on slides the answer has a stop of its own, one press further."""
+    return ANSWER.sub(r"\1", source)
 
 
 def has_picture(cell: NotebookNode) -> bool:

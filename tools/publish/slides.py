@@ -32,7 +32,7 @@ from traitlets.config import Config
 from tools import fonts
 from tools.publish import browser, frames, npm
 from tools.publish.folders import interruptible, move_into_place, require_replaceable
-from tools.publish.slide_types import kind, speaks_for_itself
+from tools.publish.slide_types import kind, speaks_for_itself, unfolded
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -131,7 +131,7 @@ def _note(source: str) -> str:
 
 def _shown(cell: NotebookNode, fragment: str | None) -> NotebookNode:
     if cell.cell_type == "markdown":
-        cell.source = re.sub(r"\]\((\d\d_\w+)\.ipynb(#[^)]*)?\)", r"](\1.html)", cell.source)
+        cell.source = re.sub(r"\]\((\d\d_\w+)\.ipynb(#[^)]*)?\)", r"](\1.html)", unfolded(cell.source))
         return cell
     if speaks_for_itself(cell):
         cell.metadata["transient"] = {"remove_source": True}

@@ -38,7 +38,7 @@ from tools import fonts
 from tools.bootstrap import LAB_SETTINGS
 from tools.execute import CELL_SECONDS, NotebookError, describe, read, write
 from tools.publish.folders import move_into_place
-from tools.publish.slide_types import kind, speaks_for_itself
+from tools.publish.slide_types import kind, speaks_for_itself, unfolded
 
 ROOT = Path(__file__).resolve().parents[2]
 STYLE = Path(__file__).with_suffix(".css")
@@ -111,7 +111,8 @@ def room_copy(notebook: NotebookNode) -> NotebookNode:
     """Return a copy for the screen in the room.
 
     The solutions and the presenter's notes are left out, and so is prose that no slide shows; code that no slide
-    shows stays, for later cells need it. A cell of claims or with a picture hides its source, as in the decks.
+    shows stays, for later cells need it. A cell of claims or with a picture hides its source, and an answer is
+    unfolded, as in the decks.
     """
     notebook = copy.deepcopy(notebook)
     notebook.cells = [cell for cell in notebook.cells if _belongs_to_room(cell)]
@@ -119,7 +120,9 @@ def room_copy(notebook: NotebookNode) -> NotebookNode:
         cell.metadata.pop("jp-MarkdownHeadingCollapsed", None)
         # The deck would give a cell without a type a key press of its own.
         cell.metadata.setdefault("slideshow", NotebookNode()).setdefault("slide_type", kind(cell))
-        if cell.cell_type == "code" and speaks_for_itself(cell):
+        if cell.cell_type == "markdown":
+            cell.source = unfolded(cell.source)
+        elif speaks_for_itself(cell):
             cell.metadata.setdefault("jupyter", NotebookNode()).source_hidden = True
     return notebook
 
@@ -307,6 +310,7 @@ def _environment(stage: Stage, token: str) -> dict[str, str]:
         "JUPYTER_PREFER_ENV_PATH": "0",  # else the environment's settings would win over these
         "JUPYTER_TOKEN": token,
         "PYTHONPATH": os.pathsep.join(search),
+        "VAE_COURSE_PROGRESS": "off",  # what is tried before a class is not what the presenter has learnt
         "TQDM_DISABLE": "1",  # progress bars would make slides taller than they were when tested
     }
 

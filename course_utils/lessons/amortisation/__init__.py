@@ -1,4 +1,4 @@
-"""Lesson 05, amortised inference: its explorers and its exercises."""
+"""Lesson 05, amortised inference: its explorers, its exercises and its problems."""
 
 from course_utils.lessons.amortisation.exercises import EXERCISES, count_parameters, elbo, encode, inference_gaps
 from course_utils.lessons.amortisation.explorers import (
@@ -10,19 +10,23 @@ from course_utils.lessons.amortisation.explorers import (
     trusted,
 )
 from course_utils.lessons.amortisation.models import faithful_mixture, zeros_and_ones
+from course_utils.lessons.amortisation.problems import PROBLEMS, compare_encoders, poisson_encoder
 
 __all__ = [
     "ENCODERS",
     "EXERCISES",
     "EXPLORERS",
+    "PROBLEMS",
     "_answers",
     "_gap_after_steps",
+    "compare_encoders",
     "count_parameters",
     "elbo",
     "encode",
     "faithful_mixture",
     "growing",
     "inference_gaps",
+    "poisson_encoder",
     "trusted",
     "zeros_and_ones",
 ]

@@ -1,4 +1,4 @@
-"""Lesson 01, estimation: its explorers and its exercises."""
+"""Lesson 01, estimation: its explorers, its exercises and its problems."""
 
 from course_utils.lessons.estimation.exercises import (
     EXERCISES,
@@ -9,14 +9,19 @@ from course_utils.lessons.estimation.exercises import (
     ridge_map,
 )
 from course_utils.lessons.estimation.explorers import EXPLORERS, likelihood_surface, prior_strength
+from course_utils.lessons.estimation.problems import PROBLEMS, best_guesses, log_bayes_factor, poisson_rate
 
 __all__ = [
     "EXERCISES",
     "EXPLORERS",
+    "PROBLEMS",
+    "best_guesses",
     "beta_bernoulli_map",
     "gaussian_log_likelihood",
     "gaussian_mle",
     "likelihood_surface",
+    "log_bayes_factor",
+    "poisson_rate",
     "posterior_predictive",
     "prior_strength",
     "ridge_map",

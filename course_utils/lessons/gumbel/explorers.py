@@ -137,6 +137,7 @@ def _build_bias_noise(figure):
     cloud.set(xlim=(-2.6, 3.4), ylim=(-2.6, 3.4))
     cloud.legend(loc="upper left", ncols=2, columnspacing=0.8, handletextpad=0.2)
     curves = {name: errors.plot(TEMPERATURES, TEMPERATURES, color=COLOURS[name], label=name)[0] for name in kinds}
+    ends = {name: errors.plot([], [], "o", color=COLOURS[name], markersize=8)[0] for name in kinds}
     now = errors.axvline(1.0, color=palette.data, linewidth=1.4)
     errors.set(title="Error of the average of S draws", xlabel="temperature τ", ylabel="root mean square error")
     errors.set(xscale="log", yscale="log", xlim=(0.1, 10), ylim=(0.05, 30))
@@ -145,7 +146,7 @@ def _build_bias_noise(figure):
         name: ((estimates.mean(1) - exact).square().sum(-1), estimates.var(1).sum(-1))
         for name, estimates in kinds.items()
     }
-    return SimpleNamespace(clouds=clouds, curves=curves, now=now, kinds=kinds, moments=moments)
+    return SimpleNamespace(clouds=clouds, curves=curves, ends=ends, now=now, kinds=kinds, moments=moments)
 
 
 def _draw_bias_noise(parts, temperature, draws):
@@ -155,7 +156,9 @@ def _draw_bias_noise(parts, temperature, draws):
         groups = estimates[position][: 250 * max(1, min(draws, 16))].reshape(250, -1, 3)
         parts.clouds[name].set_data(*groups.mean(1)[:, :2].T)
         bias, variance = parts.moments[name]
-        parts.curves[name].set_data(TEMPERATURES, (bias + variance / draws).sqrt())
+        error = (bias + variance / draws).sqrt()
+        parts.curves[name].set_data(TEMPERATURES[: position + 1], error[: position + 1])  # as far as one has warmed up
+        parts.ends[name].set_data(TEMPERATURES[[position]], error[[position]])
         words.append(f"{name} {bias[position].sqrt():.2f} and {(variance[position] / draws).sqrt():.2f}")
     parts.now.set_xdata([temperature, temperature])
     return (
@@ -170,14 +173,13 @@ def bias_noise():
         _build_bias_noise,
         _draw_bias_noise,
         [
-            Slider("temperature", "temperature", minimum=0.1, maximum=10.0, step=0.1, value=1.0, symbol="τ", log=True),
+            Slider("temperature", "temperature", minimum=0.1, maximum=10.0, step=0.1, value=0.1, symbol="τ", log=True),
             Choice("draws", "draws averaged", options=(1, 4, 16, 64, 256), value=1),
         ],
         name="bias_noise",
         title="Bias and noise",
         alt="Left, clouds of gradient estimates of three kinds around a cross at the exact gradient. Right, the root "
-        "mean "
-        "square error of each kind against the temperature, with a line at the chosen one.",
+        "mean square error of each kind from the coldest temperature to the chosen one.",
         width=9.8,
         height=4.2,
     )

@@ -1,4 +1,4 @@
-"""Lesson 02, mixtures of Gaussians: its explorers and its exercises."""
+"""Lesson 02, mixtures of Gaussians: its explorers, its exercises and its problems."""
 
 from course_utils.lessons.mixtures.exercises import (
     EXERCISES,
@@ -8,14 +8,19 @@ from course_utils.lessons.mixtures.exercises import (
     responsibilities,
 )
 from course_utils.lessons.mixtures.explorers import EXPLORERS, sculptor, singularity
+from course_utils.lessons.mixtures.problems import PROBLEMS, one_gaussian, stratified_mean, worth_of_draws
 
 __all__ = [
     "EXERCISES",
     "EXPLORERS",
+    "PROBLEMS",
     "ancestral_sample",
     "anomalies",
     "mixture_log_prob",
+    "one_gaussian",
     "responsibilities",
     "sculptor",
     "singularity",
+    "stratified_mean",
+    "worth_of_draws",
 ]

@@ -1,4 +1,4 @@
-"""Lesson 06, the reparameterisation trick: its explorers and its exercises."""
+"""Lesson 06, the reparameterisation trick: its explorers, its exercises and its problems."""
 
 from course_utils.lessons.reparameterisation.exercises import (
     EXERCISES,
@@ -15,10 +15,12 @@ from course_utils.lessons.reparameterisation.explorers import (
     gradient_clouds,
     gradient_scale,
 )
+from course_utils.lessons.reparameterisation.problems import PROBLEMS, rate_gradient, regression_log_joint
 
 __all__ = [
     "EXERCISES",
     "EXPLORERS",
+    "PROBLEMS",
     "SCORE_COLOUR",
     "computation_graph",
     "correlated_sample",
@@ -27,5 +29,7 @@ __all__ = [
     "leave_one_out_gradient",
     "minibatch_log_joint",
     "pathwise_sample",
+    "rate_gradient",
+    "regression_log_joint",
     "score_gradient",
 ]

@@ -69,12 +69,13 @@ def _build_graph(figure):
 
 
 def _draw_graph(parts, graph, mean, scale, noise):
-    after = graph == "after"
+    after, before = graph == "after", graph == "before"
+    parts.slope.set_visible(after or before)
     z = mean + scale * noise
     for artist in parts.open:
         artist.set_visible(after)
     for artist in parts.closed:
-        artist.set_visible(not after)
+        artist.set_visible(before)
     random_node = "noise" if after else "z"
     for name, circle in parts.circles.items():
         circle.set_visible(after or name != "noise")
@@ -84,13 +85,19 @@ def _draw_graph(parts, graph, mean, scale, noise):
     texts["noise"] = f"ε\n{noise:.1f}" if after else ""
     for name, text in texts.items():
         parts.words[name].set_text(text)
-    parts.labels["f"].set_text(f"∂f/∂z = 2z = {2 * z:.2f}")
-    parts.labels["mean"].set_text(f"∂f/∂μ = 2z · 1 = {2 * z:.2f}" if after else "∂z/∂μ: not defined")
-    parts.labels["scale"].set_text(f"∂f/∂σ = 2z · ε = {2 * z * noise:.2f}" if after else "∂z/∂σ: not defined")
-    parts.heading.set_text("After: z = μ + σε, the die is an input" if after else "Before: z ~ q, a die in the way")
+    slopes = {"f": f"∂f/∂z = 2z = {2 * z:.2f}", "mean": "∂z/∂μ: not defined", "scale": "∂z/∂σ: not defined"}
+    if after:
+        slopes |= {"mean": f"∂f/∂μ = 2z · 1 = {2 * z:.2f}", "scale": f"∂f/∂σ = 2z · ε = {2 * z * noise:.2f}"}
+    for name, label in parts.labels.items():
+        label.set_text(slopes[name] if after or before else "")
+    headings = {"before": "Before: z ~ q, a die in the way", "after": "After: z = μ + σε, the die is an input"}
+    parts.heading.set_text(headings.get(graph, "Forwards: z ~ q, then f"))
     parts.density.set_data(parts.grid, np.minimum(10 * stats.norm.pdf(parts.grid, mean, scale), 27))
     parts.point.set_data([z], [z * z])
-    parts.tangent.set_data(z + np.array([-1.0, 1.0]), z * z + 2 * z * np.array([-1.0, 1.0]))
+    aside = np.array([-1.0, 1.0]) if after or before else np.array([])
+    parts.tangent.set_data(z + aside, z * z + 2 * z * aside)
+    if not (after or before):
+        return f"The draw is z = {z:.2f}, and f = {z * z:.2f}. The way back, to μ and σ, is not drawn yet."
     start = (
         f"{graph.capitalize()} the trick: the draw is z = {z:.2f}, f = {z * z:.2f}, and the slope of f is {2 * z:.2f}. "
     )
@@ -105,7 +112,7 @@ def computation_graph():
         _build_graph,
         _draw_graph,
         [
-            Choice("graph", label="the trick", options=("before", "after"), value="before"),
+            Choice("graph", label="way back, the trick", options=("not yet", "before", "after"), value="not yet"),
             Slider("mean", label="mean", symbol="μ", minimum=-2.0, maximum=2.0, step=0.1, value=1.0),
             Slider("scale", label="standard deviation", symbol="σ", minimum=0.1, maximum=1.5, step=0.1, value=0.8),
             Slider("noise", label="noise", symbol="ε", minimum=-2.0, maximum=2.0, step=0.1, value=0.5),
@@ -217,7 +224,7 @@ def gradient_clouds():
         _draw_clouds,
         [
             Choice("estimator", label="compare pathwise with", options=_ESTIMATORS, value=_ESTIMATORS[0]),
-            Slider("dimensions", label="dimension", symbol="D", minimum=2, maximum=_MOST_DIMENSIONS, step=1, value=4),
+            Slider("dimensions", label="dimension", symbol="D", minimum=2, maximum=_MOST_DIMENSIONS, step=1, value=2),
             Slider("samples", label="draws averaged", symbol="K", minimum=2, maximum=_MOST_SAMPLES, step=1, value=2),
         ],
         name="gradient_clouds",

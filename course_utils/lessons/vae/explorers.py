@@ -150,7 +150,7 @@ def balance():
     return Explorer(
         _build_balance,
         _draw_balance,
-        [Choice("scale", label="likelihood's σ", options=tuple(f"{scale:g}" for scale in BALANCES), value="0.2")],
+        [Choice("scale", label="likelihood's σ", options=tuple(f"{scale:g}" for scale in BALANCES), value="0.1")],
         name="balance",
         title="One number sets the balance",
         alt="Left, the posterior means of the test digits inside the prior's circle. Middle, six digits, six "
@@ -184,6 +184,7 @@ def _build_interpolation(figure):
     curve.text(0.5, limit + 0.03, "95 % of real digits have a neighbour below", ha="center", fontsize=10)
     (first,) = curve.plot([], [], color=palette.warning, linestyle="--", label="autoencoder")
     (second,) = curve.plot([], [], color=palette.model, label="VAE")
+    ends = [curve.plot([], [], "o", color=line.get_color(), markersize=8)[0] for line in (first, second)]
     now = curve.axvline(0.5, color=palette.data, linewidth=1.4)
     curve.set(title="Distance to the nearest real digit", xlabel="way from one code to the other", ylabel="distance")
     curve.set(xlim=(0, 1), ylim=(0, 2.6))
@@ -191,6 +192,7 @@ def _build_interpolation(figure):
     blank = np.zeros((8, 8))
     return SimpleNamespace(
         curves=(first, second),
+        ends=ends,
         now=now,
         images=(show_images(plain, blank, "Autoencoder"), show_images(variational, blank, "VAE")),
         paths=paths,
@@ -202,16 +204,18 @@ def _build_interpolation(figure):
 def _draw_interpolation(parts, pair, way):
     position = round(way * 20)
     worst = []
-    for curve, artist, (images, distances) in zip(parts.curves, parts.images, parts.paths[pair], strict=True):
-        curve.set_data(parts.steps, distances)
+    artists = zip(parts.curves, parts.ends, parts.images, parts.paths[pair], strict=True)
+    for curve, end, artist, (images, distances) in artists:
+        curve.set_data(parts.steps[: position + 1], distances[: position + 1])  # as far as one has walked
+        end.set_data([parts.steps[position]], [distances[position]])
         artist.set_data(images[position].reshape(8, 8))
-        worst.append((distances[position], distances.max()))
+        worst.append((distances[position], distances[: position + 1].max()))
     parts.now.set_xdata([way, way])
     (plain, plain_worst), (variational, variational_worst) = worst
     return (
         f"{pair}, {way:.0%} of the way: the autoencoder's picture is {plain:.2f} from the nearest real digit, the "
-        f"VAE's {variational:.2f}. Along the whole way the largest distances are {plain_worst:.2f} and "
-        f"{variational_worst:.2f}; {parts.limit:.2f} is usual."
+        f"VAE's {variational:.2f}. Up to here the largest distances were {plain_worst:.2f} and "
+        f"{variational_worst:.2f}; up to {parts.limit:.2f} is usual."
     )
 
 
@@ -222,12 +226,12 @@ def interpolation():
         _draw_interpolation,
         [
             Choice("pair", label="digits", options=tuple(PAIRS), value="3 to 8"),
-            Slider("way", label="way", minimum=0.0, maximum=1.0, step=0.05, value=0.5),
+            Slider("way", label="way", minimum=0.0, maximum=1.0, step=0.05, value=0.0),
         ],
         name="interpolation",
         title="From one digit to another",
-        alt="Left, along a straight way between two codes, the distance of the decoded picture from the nearest real "
-        "digit, for an autoencoder and a VAE. Right, both pictures at the chosen place.",
+        alt="Left, along a straight way between two codes and up to the chosen place, the distance of the decoded "
+        "picture from the nearest real digit, for an autoencoder and a VAE. Right, both pictures at the chosen place.",
         width=9.6,
         height=3.8,
     )

@@ -1,4 +1,4 @@
-"""Lesson 04, variational inference: its explorers and its exercises."""
+"""Lesson 04, variational inference: its explorers, its exercises and its problems."""
 
 from course_utils.lessons.variational_inference.exercises import (
     EXERCISES,
@@ -15,17 +15,22 @@ from course_utils.lessons.variational_inference.explorers import (
     pruning_start,
     tug_of_war,
 )
+from course_utils.lessons.variational_inference.problems import PROBLEMS, judge_q, mean_field_table, update_row_rates
 
 __all__ = [
     "EXERCISES",
     "EXPLORERS",
+    "PROBLEMS",
     "cavi_path",
     "elbo_estimate",
     "gaussian_entropy",
     "gaussian_kl",
+    "judge_q",
     "mean_field",
+    "mean_field_table",
     "pruning",
     "pruning_start",
     "tug_of_war",
     "update_precision",
+    "update_row_rates",
 ]

@@ -84,7 +84,7 @@ def tug_of_war():
                 minimum=0.1,
                 maximum=2.0,
                 step=0.02,
-                value=0.5,
+                value=0.8,
             ),
         ],
         name="tug_of_war",
@@ -145,7 +145,7 @@ def mean_field():
         _build_mean_field,
         _draw_mean_field,
         [
-            Slider("correlation", label="correlation", symbol="ρ", minimum=-0.95, maximum=0.95, step=0.05, value=0.8),
+            Slider("correlation", label="correlation", symbol="ρ", minimum=-0.95, maximum=0.95, step=0.05, value=0.0),
             Slider("steps", label="single updates made", minimum=0, maximum=20, step=1, value=20),
             Choice("direction", label="divergence", options=("KL(q‖p)", "KL(p‖q)"), value="KL(q‖p)"),
         ],

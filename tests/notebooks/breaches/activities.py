@@ -104,14 +104,19 @@ def used_helper(notebook, module):
     insert_after(notebook, "## 1.2", code("def f(x):\n    return x + helper"))
 
 
-@breaks("exercises_declared", "EXERCISES has none of that name")
+@breaks("exercises_declared", "neither EXERCISES nor PROBLEMS has it")
 def undeclared_exercise(notebook, module):
     module.EXERCISES = module.EXERCISES[1:]
 
 
-@breaks("exercises_declared", "EXERCISES holds extra, which no cell asks for")
+@breaks("exercises_declared", "declares extra, which no cell asks for")
 def unused_exercise(notebook, module):
     module.EXERCISES += (SimpleNamespace(name="extra", arguments=(), misconceptions=()),)
+
+
+@breaks("exercises_declared", "declares hard, which no cell asks for")
+def unused_problem(notebook, module):
+    module.PROBLEMS = (SimpleNamespace(name="hard", arguments=(), misconceptions=()),)
 
 
 @breaks("exercises_declared", "takes other arguments than (data, axis)")
@@ -135,9 +140,19 @@ def no_prediction(notebook, module):
     replace(notebook, "Predict, then move: what", "What", start="Predict")
 
 
-@breaks("explorers", "must be followed by the answer")
+@breaks("explorers", "must be followed by its answer")
 def no_answer(notebook, module):
     del notebook.cells[find(notebook, "lesson.EXPLORERS") + 1 :]
+
+
+@breaks("explorers", "must be followed by its answer")
+def open_answer(notebook, module):
+    replace(notebook, "<details><summary>Answer</summary>\n\n", "")
+
+
+@breaks("explorers", "must be followed by its answer")
+def answer_without_blank_lines(notebook, module):
+    replace(notebook, "<summary>Answer</summary>\n\n", "<summary>Answer</summary>\n")
 
 
 @breaks("explorers", "stores no static picture")

@@ -47,7 +47,7 @@ def explorer(name):
     return [
         text(f"Predict, then move: what does the slider of the {name} do?"),
         code(f'lesson.EXPLORERS["{name}"]()', picture(f"the {name}, and what moves in it"), tags=["explorer"]),
-        text("It follows the data."),
+        text("<details><summary>Answer</summary>\n\nIt follows the data.\n\n</details>\n\nAnd so on."),
     ]
 
 

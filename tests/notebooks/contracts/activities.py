@@ -12,6 +12,7 @@ from contracts.cells import (
     call_name,
     claims,
     code_cells,
+    declared_exercises,
     explorer_cells,
     lesson_module,
     lesson_number,
@@ -23,6 +24,7 @@ from contracts.cells import (
 )
 from contracts.registry import rule
 from tools.execute import describe
+from tools.publish.slide_types import ANSWER
 
 MIN_MISCONCEPTIONS = 3
 
@@ -138,7 +140,7 @@ def _bound(tree: ast.Module) -> set[str]:
 def exercises_declared(notebook: NotebookNode, path: Path) -> list[str]:
     """The notebook and the lesson's module hold the same exercises, with the same names and arguments."""
     module = lesson_module(notebook)
-    declared = {exercise.name: exercise for exercise in getattr(module, "EXERCISES", ())}
+    declared = {exercise.name: exercise for exercise in declared_exercises(module)}
     found, used = [], set()
     for index, cell in starters(notebook):
         function, check = _starter(parse(cell))
@@ -148,17 +150,17 @@ def exercises_declared(notebook: NotebookNode, path: Path) -> list[str]:
         exercise = getattr(module, attribute, None)
         used.add(function.name)
         if exercise is None or declared.get(function.name) is not exercise:
-            found.append(f"{describe(index, cell)} checks lesson.{attribute}; EXERCISES has none of that name")
+            found.append(f"{describe(index, cell)} checks lesson.{attribute}; neither EXERCISES nor PROBLEMS has it")
         elif attribute != function.name:  # the checker tells the reader to type lesson.<name>.hint()
             found.append(f"{describe(index, cell)} checks lesson.{attribute}, not lesson.{function.name}")
         elif [argument.arg for argument in function.args.args] != list(exercise.arguments):
             found.append(f"{describe(index, cell)} takes other arguments than ({', '.join(exercise.arguments)})")
-    return found + [f"EXERCISES holds {name}, which no cell asks for" for name in sorted(set(declared) - used)]
+    return found + [f"the lesson declares {name}, which no cell asks for" for name in sorted(set(declared) - used)]
 
 
 @rule
 def explorers(notebook: NotebookNode, path: Path) -> list[str]:
-    """Predict, move, read: a question before every explorer, a picture in it, the answer after it."""
+    """Predict, move, read: a question before every explorer, a picture in it, the answer folded after it."""
     found = []
     kept = [(index, cell) for index, cell in enumerate(notebook.cells) if "notes" not in tags(cell)]
     for position, (index, cell) in enumerate(kept):
@@ -170,8 +172,8 @@ def explorers(notebook: NotebookNode, path: Path) -> list[str]:
         asked = before.source.lower() if before is not None and before.cell_type == "markdown" else ""
         if "?" not in asked or "predict" not in asked:
             found.append(f"{name} must follow a question that asks the reader to predict")
-        if after is None or after.cell_type != "markdown":
-            found.append(f"{name} must be followed by the answer, in words")
+        if after is None or after.cell_type != "markdown" or not ANSWER.match(after.source):
+            found.append(f"{name} must be followed by its answer: <details><summary>Answer</summary> … </details>")
         kinds = {kind for output in cell.get("outputs", []) for kind in output.get("data", {})}
         if not {"image/png", "text/html"} <= kinds:
             found.append(f"{name} stores no static picture: one sees nothing there without a kernel")
@@ -208,7 +210,7 @@ def minimums(notebook: NotebookNode, path: Path) -> list[str]:
         "exercises": len(starters(notebook)),
     }
     found = [f"{counted[kind]} {kind}, fewer than {least}" for kind, least in wanted.items() if counted[kind] < least]
-    for exercise in getattr(module, "EXERCISES", ()):
+    for exercise in declared_exercises(module):
         known = len(exercise.misconceptions)
         if known < MIN_MISCONCEPTIONS:
             found.append(f"the exercise {exercise.name} knows {known} misconceptions, fewer than {MIN_MISCONCEPTIONS}")

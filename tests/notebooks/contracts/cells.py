@@ -168,6 +168,11 @@ def starters(notebook: NotebookNode) -> list[tuple[int, NotebookNode]]:
     return [(index, cell) for index, cell in code_cells(notebook) if "exercise" in tags(cell)]
 
 
+def declared_exercises(module: ModuleType | None) -> tuple:
+    """Return the exercises and problems that a lesson's module declares."""
+    return (*getattr(module, "EXERCISES", ()), *getattr(module, "PROBLEMS", ()))
+
+
 def lesson_imports(notebook: NotebookNode) -> list[tuple[str, str]]:
     """Return each lesson module that is imported, with the name it gets in the notebook."""
     found = []
