@@ -88,7 +88,7 @@ SLIPS = {
         "the reciprocal of the right answer",
     ),
     "5.6 transposed": (
-        amortisation.exact_encoder,
+        amortisation.poisson_encoder,
         lambda s, r: (amortisation._exact(s, r)[0].T, amortisation._exact(s, r)[1]),
         "should be an array of shape (1, 2)",
     ),

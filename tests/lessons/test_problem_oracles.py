@@ -280,10 +280,10 @@ def test_encoders_are_compared_without_bias_and_with_the_right_error():
     assert np.mean(errors**2) == pytest.approx(differences.var(), rel=0.1)
 
 
-def test_the_exact_encoder_gives_bayes_rule_for_counts():
+def test_the_poisson_encoder_gives_bayes_rule_for_counts():
     rng = np.random.default_rng(9)
-    for shares, rates in draws("exact_encoder"):
-        weights, bias = right("exact_encoder", shares, rates)
+    for shares, rates in draws("poisson_encoder"):
+        weights, bias = right("poisson_encoder", shares, rates)
         x = rng.poisson(3, (20, rates.shape[1]))
         joint = np.log(shares) + stats.poisson.logpmf(x[:, None], rates).sum(axis=2)
         assert special.softmax(x @ weights + bias, axis=1) == pytest.approx(special.softmax(joint, axis=1))

@@ -10,7 +10,7 @@ from course_utils.lessons.amortisation.explorers import (
     trusted,
 )
 from course_utils.lessons.amortisation.models import faithful_mixture, zeros_and_ones
-from course_utils.lessons.amortisation.problems import PROBLEMS, compare_encoders, exact_encoder
+from course_utils.lessons.amortisation.problems import PROBLEMS, compare_encoders, poisson_encoder
 from course_utils.lessons.amortisation.recall import RECALL
 
 __all__ = [
@@ -25,10 +25,10 @@ __all__ = [
     "count_parameters",
     "elbo",
     "encode",
-    "exact_encoder",
     "faithful_mixture",
     "growing",
     "inference_gaps",
+    "poisson_encoder",
     "trusted",
     "zeros_and_ones",
 ]

@@ -193,8 +193,8 @@ def _exact_law(rng):
     return rng.dirichlet(np.full(size, 2.0)), np.exp(rng.normal(0.7, 1, (size, dimensions)))
 
 
-exact_encoder = Exercise(
-    name="exact_encoder",
+poisson_encoder = Exercise(
+    name="poisson_encoder",
     arguments=("shares", "rates"),
     returns=("weights", "bias"),
     reference=_exact,
@@ -267,4 +267,4 @@ exact_encoder = Exercise(
     praise="No training, no gap: for some models the exact encoder is linear. Look for it before you train one.",
 )
 
-PROBLEMS = (compare_encoders, exact_encoder)
+PROBLEMS = (compare_encoders, poisson_encoder)
