@@ -185,10 +185,7 @@ class Exercise:
         verdict = self.examine(function)
         if replaced:
             verdict = self._refused(verdict, replaced)
-        if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
-            sys.modules["IPython"].display.display(verdict)
-        else:
-            print(verdict)
+        verdicts.shown(verdict)
         progress.remember(self.name, verdict)
 
     def hint(self):

@@ -2,7 +2,8 @@
 
 The file is written by checks that run in a notebook, and read by `progress()`. It is sent nowhere, and may be deleted
 at any time. The environment variable VAE_COURSE_PROGRESS=off keeps it from being written and read, which the course's
-tools and tests do. A check never fails because of it: where the folder cannot be written, nothing is remembered.
+tools and tests do; so does pytest, whoever starts it, with nbval too. A check never fails because of it: where the
+folder cannot be written, nothing is remembered.
 
 For each exercise the file says on which days it was solved, after how many tries, and which slips were met. A solution
 that is run as it stands counts as *read*. To solve an exercise again counts after a week, three weeks and two months,
@@ -194,9 +195,19 @@ def _write(folder: Path, records: dict[str, Record]) -> None:
     try:
         with open(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(content)
+        Path(name).chmod(_mode(folder / FILE))  # a temporary file is private, this one is as any other
         os.replace(name, folder / FILE)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _mode(file: Path) -> int:
+    """Return the permissions of a file, or those that a new one would get."""
+    if file.exists():
+        return file.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 @contextmanager
@@ -225,7 +236,12 @@ def _alone(folder: Path) -> Iterator[None]:
 def _shell() -> Any:
     """Return IPython's shell; None outside it, and where the memory is switched off."""
     ipython = sys.modules.get("IPython")
-    return None if ipython is None or os.environ.get(SWITCH) == "off" else ipython.get_ipython()
+    return None if ipython is None or _off() else ipython.get_ipython()
+
+
+def _off() -> bool:
+    """Whether nothing is to be remembered; a kernel that pytest has started inherits the version that it announces."""
+    return os.environ.get(SWITCH) == "off" or "PYTEST_VERSION" in os.environ
 
 
 def notebooks_folder() -> Path | None:
@@ -303,7 +319,7 @@ def progress(*, folder: Path | None = None, today: date | None = None) -> None:
         The day that counts as today.
     """
     today = today or date.today()
-    folder = folder or (None if os.environ.get(SWITCH) == "off" else notebooks_folder())
+    folder = folder or (None if _off() else notebooks_folder())
     try:
         records, damaged = load(folder) if folder else ({}, False)
     except OSError as error:

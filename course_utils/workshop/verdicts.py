@@ -79,6 +79,14 @@ class Verdict:
         return {"text/html": box, "text/plain": str(self)}
 
 
+def shown(verdict):
+    """Display a verdict where IPython runs, and print it elsewhere."""
+    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+        sys.modules["IPython"].display.display(verdict)
+    else:
+        print(verdict)
+
+
 def noted(verdict, words):
     """Return the verdict with a note below its sentence."""
     return replace(verdict, detail=f"{verdict.detail}\nNote: {words}".strip())
@@ -267,4 +275,5 @@ __all__ = [
     "own_line",
     "return_words",
     "shape_words",
+    "shown",
 ]

@@ -11,6 +11,7 @@ from breaches import BROKEN
 from breaches.lesson import (
     EXPLORERS,
     PNG,
+    QUESTIONS,
     claim_cells,
     code,
     exercise,
@@ -34,6 +35,7 @@ def module(monkeypatch):
     module = ModuleType("course_utils.lessons.small")
     vars(module).update(zip(names, declared, strict=True))
     module.EXERCISES = tuple(declared)
+    module.RECALL = tuple(QUESTIONS)
     module.EXPLORERS = {name: lambda: None for name in EXPLORERS}
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return module
@@ -78,6 +80,12 @@ def test_the_first_lesson_needs_one_of_each_and_no_more(module, course):
     assert contracts.minimums(first, course.with_name("00_start_here.ipynb")) == []
     empty = contracts.minimums(new_notebook(), course.with_name("00_start_here.ipynb"))
     assert empty == [f"0 {kind}, fewer than 1" for kind in ("claims", "explorers", "exercises")]
+
+
+def test_the_first_lesson_asks_about_no_earlier_one(module, course):
+    first = course.with_name("00_start_here.ipynb")
+    assert contracts.RULES["recall"](good_lesson(), first) == ["there is no lesson before this one to ask about"]
+    assert contracts.RULES["recall"](new_notebook(), first) == []
 
 
 def test_a_notebook_without_cells_breaks_rules_and_raises_nothing(module, course):

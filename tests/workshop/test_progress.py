@@ -6,6 +6,7 @@ import os
 from datetime import date, timedelta
 from types import SimpleNamespace
 
+import IPython
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -49,7 +50,7 @@ def folder(tmp_path):
 @pytest.fixture
 def lab(folder, monkeypatch):
     """A session that runs a cell of the folder's notebook: `lab(verdict, text, cell id)` is one check in it."""
-    monkeypatch.delenv(memory.SWITCH)
+    at_home(monkeypatch)
     monkeypatch.chdir(folder)
 
     def run(verdict, source, identity="", name="mean_of", today=DAY):
@@ -60,6 +61,12 @@ def lab(folder, monkeypatch):
         return memory.load(folder)[0].get(name)
 
     return run
+
+
+def at_home(monkeypatch):
+    """Let this process, and the kernels that it starts, be a learner's."""
+    monkeypatch.delenv(memory.SWITCH, raising=False)
+    monkeypatch.delenv("PYTEST_VERSION", raising=False)
 
 
 def later(**days):
@@ -136,7 +143,7 @@ def test_another_text_counts_where_the_editor_tells_no_cell(lab):
 
 def test_a_kernel_tells_which_of_its_cells_is_a_solution(folder, monkeypatch):
     """As a learner's session does it: IPython's own request is read."""
-    monkeypatch.delenv(memory.SWITCH)
+    at_home(monkeypatch)
     monkeypatch.setattr(execute, "_NOBODY", {})
     make = (
         "from course_utils.workshop.exercises import Exercise, Misconception\n"
@@ -171,7 +178,7 @@ def test_outside_ipython_and_where_it_is_switched_off_nothing_is_written(folder,
     )
     monkeypatch.chdir(folder)
     exercise.check(abs)
-    monkeypatch.delenv(memory.SWITCH)
+    at_home(monkeypatch)
     exercise.check(lambda x: abs(x))
     assert not (folder / memory.FILE).exists()
     request = {"content": {"code": SOLUTION}, "metadata": {}}
@@ -180,9 +187,30 @@ def test_outside_ipython_and_where_it_is_switched_off_nothing_is_written(folder,
     monkeypatch.setenv(memory.SWITCH, "off")
     memory.remember("mean_of", PASSED)
     assert not (folder / memory.FILE).exists()
-    monkeypatch.delenv(memory.SWITCH)
+    at_home(monkeypatch)
     memory.remember("mean_of", PASSED)
     assert (folder / memory.FILE).exists()
+
+
+@pytest.mark.parametrize("switch", [memory.SWITCH, "PYTEST_VERSION"])
+def test_a_kernel_that_pytest_starts_is_no_learners(folder, monkeypatch, switch):
+    """With nbval as well, however it was called."""
+    at_home(monkeypatch)
+    monkeypatch.setattr(IPython, "get_ipython", lambda: "a shell")
+    assert memory._shell() == "a shell"
+    monkeypatch.setenv(switch, "off")
+    assert memory._shell() is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+def test_the_file_may_be_read_by_whom_other_files_may(folder):
+    other = folder / "other"
+    other.touch()
+    enter(folder, PASSED)
+    assert (folder / memory.FILE).stat().st_mode == other.stat().st_mode
+    (folder / memory.FILE).chmod(0o640)
+    enter(folder, FAILED)
+    assert (folder / memory.FILE).stat().st_mode & 0o777 == 0o640
 
 
 # --- disorder ---------------------------------------------------------------------------------------------------------

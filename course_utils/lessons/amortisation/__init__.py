@@ -11,12 +11,14 @@ from course_utils.lessons.amortisation.explorers import (
 )
 from course_utils.lessons.amortisation.models import faithful_mixture, zeros_and_ones
 from course_utils.lessons.amortisation.problems import PROBLEMS, compare_encoders, poisson_encoder
+from course_utils.lessons.amortisation.recall import RECALL
 
 __all__ = [
     "ENCODERS",
     "EXERCISES",
     "EXPLORERS",
     "PROBLEMS",
+    "RECALL",
     "_answers",
     "_gap_after_steps",
     "compare_encoders",

@@ -1,4 +1,4 @@
-"""Lesson 09, the β-VAE: its explorers and its exercises."""
+"""Lesson 09, the β-VAE: its explorers, its exercises, and questions about earlier lessons."""
 
 from course_utils.lessons.beta_vae.exercises import (
     EXERCISES,
@@ -27,6 +27,7 @@ from course_utils.lessons.beta_vae.models import (
     traversal,
     warmed_up,
 )
+from course_utils.lessons.beta_vae.recall import RECALL
 
 __all__ = [
     "BETAS",
@@ -37,6 +38,7 @@ __all__ = [
     "LATENTS",
     "MODELS",
     "PRESSURE",
+    "RECALL",
     "SIDE",
     "beta_elbo",
     "beta_vae",

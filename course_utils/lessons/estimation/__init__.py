@@ -10,11 +10,13 @@ from course_utils.lessons.estimation.exercises import (
 )
 from course_utils.lessons.estimation.explorers import EXPLORERS, likelihood_surface, prior_strength
 from course_utils.lessons.estimation.problems import PROBLEMS, best_guesses, log_bayes_factor, poisson_rate
+from course_utils.lessons.estimation.recall import RECALL
 
 __all__ = [
     "EXERCISES",
     "EXPLORERS",
     "PROBLEMS",
+    "RECALL",
     "best_guesses",
     "beta_bernoulli_map",
     "gaussian_log_likelihood",

@@ -8,11 +8,13 @@ from course_utils.lessons.expectation_maximization.problems import (
     tempered_e_step,
     two_coins_step,
 )
+from course_utils.lessons.expectation_maximization.recall import RECALL
 
 __all__ = [
     "EXERCISES",
     "EXPLORERS",
     "PROBLEMS",
+    "RECALL",
     "bic",
     "e_step",
     "m_step",

@@ -1,4 +1,4 @@
-"""Lesson 10, the Gumbel trick: its explorers and its exercises."""
+"""Lesson 10, the Gumbel trick: its explorers, its exercises, and questions about earlier lessons."""
 
 from course_utils.lessons.gumbel.exercises import (
     EXERCISES,
@@ -32,6 +32,7 @@ from course_utils.lessons.gumbel.models import (
     stamp_score,
     train,
 )
+from course_utils.lessons.gumbel.recall import RECALL
 
 __all__ = [
     "CLASSES",
@@ -41,6 +42,7 @@ __all__ = [
     "LATENTS",
     "PICTURE",
     "PROBABILITIES",
+    "RECALL",
     "STAMPS",
     "STAMP_LOGITS",
     "TEMPERATURES",

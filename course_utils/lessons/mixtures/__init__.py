@@ -9,11 +9,13 @@ from course_utils.lessons.mixtures.exercises import (
 )
 from course_utils.lessons.mixtures.explorers import EXPLORERS, sculptor, singularity
 from course_utils.lessons.mixtures.problems import PROBLEMS, one_gaussian, stratified_mean, worth_of_draws
+from course_utils.lessons.mixtures.recall import RECALL
 
 __all__ = [
     "EXERCISES",
     "EXPLORERS",
     "PROBLEMS",
+    "RECALL",
     "ancestral_sample",
     "anomalies",
     "mixture_log_prob",

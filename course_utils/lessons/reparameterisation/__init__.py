@@ -16,11 +16,13 @@ from course_utils.lessons.reparameterisation.explorers import (
     gradient_scale,
 )
 from course_utils.lessons.reparameterisation.problems import PROBLEMS, rate_gradient, regression_log_joint
+from course_utils.lessons.reparameterisation.recall import RECALL
 
 __all__ = [
     "EXERCISES",
     "EXPLORERS",
     "PROBLEMS",
+    "RECALL",
     "SCORE_COLOUR",
     "computation_graph",
     "correlated_sample",

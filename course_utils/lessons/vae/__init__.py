@@ -1,4 +1,4 @@
-"""Lesson 08, the variational autoencoder: its explorers and its exercises."""
+"""Lesson 08, the variational autoencoder: its explorers, its exercises, and questions about earlier lessons."""
 
 from course_utils.lessons.vae.exercises import (
     EXERCISES,
@@ -20,6 +20,7 @@ from course_utils.lessons.vae.explorers import (
     plot_numerals,
 )
 from course_utils.lessons.vae.models import DEEP, gaussian_vae, plain_autoencoder, split_digits, train
+from course_utils.lessons.vae.recall import RECALL
 
 __all__ = [
     "BALANCES",
@@ -27,6 +28,7 @@ __all__ = [
     "EXERCISES",
     "EXPLORERS",
     "PAIRS",
+    "RECALL",
     "balance",
     "bernoulli_term",
     "gaussian_vae",

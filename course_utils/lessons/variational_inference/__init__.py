@@ -16,11 +16,13 @@ from course_utils.lessons.variational_inference.explorers import (
     tug_of_war,
 )
 from course_utils.lessons.variational_inference.problems import PROBLEMS, judge_q, mean_field_table, update_row_rates
+from course_utils.lessons.variational_inference.recall import RECALL
 
 __all__ = [
     "EXERCISES",
     "EXPLORERS",
     "PROBLEMS",
+    "RECALL",
     "cavi_path",
     "elbo_estimate",
     "gaussian_entropy",

@@ -79,7 +79,7 @@ def wrong_solution(notebook, module):
 
 @breaks("exercises", "not '○ Not attempted yet'")
 def attempted_starter(notebook, module):
-    replace_verdict(notebook, "○ Not", "✓ Correct")
+    replace_verdict(notebook, "○ Not attempted yet: mean_of", "✓ Correct")
 
 
 @breaks("exercises", "or JupyterLab folds it away")
@@ -128,6 +128,47 @@ def undeclared_arguments(notebook, module):
 def exercise_by_another_name(notebook, module):
     module.average = module.mean_of
     replace(notebook, "lesson.mean_of.check", "lesson.average.check")
+
+
+@breaks("recall", "RECALL must hold 3 questions, named 1.1 to 1.3")
+def two_questions(notebook, module):
+    module.RECALL = module.RECALL[:2]
+
+
+@breaks("recall", "RECALL must hold 3 questions, named 1.1 to 1.3")
+def misnumbered_questions(notebook, module):
+    module.RECALL = module.RECALL[::-1]
+
+
+@breaks("recall", "0 cells are tagged recall")
+def no_recall(notebook, module):
+    del notebook.cells[find(notebook, "lesson.RECALL")]
+
+
+@breaks("recall", "must hold 3 lines")
+def answered_question(notebook, module):
+    replace(notebook, "RECALL[1].check(...)", "RECALL[1].check('b')")
+
+
+@breaks("recall", "must follow the text of its questions")
+def other_words(notebook, module):
+    replace(notebook, "**b** · two", "**b** · three")
+
+
+@breaks("recall", "must have the slide type skip")
+def recall_on_slides(notebook, module):
+    notebook.cells[find(notebook, "### Before you begin")].metadata.slideshow.slide_type = "subslide"
+
+
+@breaks("recall", "must store 3 verdicts")
+def stored_answer(notebook, module):
+    notebook.cells[find(notebook, "lesson.RECALL")].outputs[2].data["text/plain"] = "✓ Correct: question 1.3"
+
+
+@breaks("recall", "must stand before the first section")
+def late_recall(notebook, module):
+    at = find(notebook, "### Before you begin")
+    notebook.cells += [notebook.cells.pop(at), notebook.cells.pop(at)]
 
 
 @breaks("explorers", "must follow a question")

@@ -2,6 +2,7 @@
 
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from course_utils.workshop.recall import Question, as_markdown
 from tools.execute import canonical
 
 PNG = "iVBORw0KGgo="
@@ -51,6 +52,19 @@ def explorer(name):
     ]
 
 
+QUESTIONS = [
+    Question(f"1.{k}", "How many?", {"a": "more", "c": "fewer"}, "Yes.", ("one", "two", "three"), right="b")
+    for k in (1, 2, 3)
+]
+
+
+def recall():
+    verdicts = [shown(f"○ Not attempted yet: question {question.name}") for question in QUESTIONS]
+    asked = code("\n".join(f"lesson.RECALL[{k}].check(...)" for k in range(3)), *verdicts, tags=["recall"])
+    asked.metadata.slideshow.slide_type = "skip"
+    return [text(as_markdown(QUESTIONS), "skip"), asked]
+
+
 def claim_cells(section):
     cells = []
     for number in range(3):
@@ -73,6 +87,7 @@ def good_lesson():
         text(opening, "slide"),
         text("## You will be able to …\n\n- count\n- add\n- divide, see [below](#1.2-The-median)", "slide"),
         code(imports, tags=["imports"]),
+        *recall(),
         text("## 1.1 The *mean*\n\nWhat is typical? $\\bar x = [x](1)$, `just(x)`, not `[a](b)`.", "slide"),
         text(NOTES, "notes", tags=["notes"]),
         code("data = np.arange(5)\nmean = data.mean()"),

@@ -7,12 +7,12 @@ from breaches.registry import breaks
 from tools.execute import WIDGET_VIEW
 
 
-@breaks("executed", "execution count None, not 2")
+@breaks("executed", "execution count None, not 3")
 def never_run(notebook, module):
     notebook.cells[find(notebook, "data =")].execution_count = None
 
 
-@breaks("executed", "execution count 7, not 2")
+@breaks("executed", "execution count 7, not 3")
 def run_out_of_order(notebook, module):
     notebook.cells[find(notebook, "data =")].execution_count = 7
 

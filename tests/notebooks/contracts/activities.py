@@ -14,6 +14,7 @@ from contracts.cells import (
     code_cells,
     declared_exercises,
     explorer_cells,
+    headings,
     lesson_module,
     lesson_number,
     parse,
@@ -23,10 +24,12 @@ from contracts.cells import (
     verdict,
 )
 from contracts.registry import rule
+from course_utils.workshop.recall import as_markdown
 from tools.execute import describe
 from tools.publish.slide_types import ANSWER
 
 MIN_MISCONCEPTIONS = 3
+QUESTIONS = 3  # about earlier lessons, at the beginning of each lesson but the first
 
 
 @rule
@@ -58,9 +61,13 @@ def exercises(notebook: NotebookNode, path: Path) -> list[str]:
         stray = tags(cell) & {"exercise", "solution"}
         if stray and not (cell.cell_type == "code" and "exercise" in stray):
             found.append(f"{describe(index, cell)} is tagged {min(stray)}, but belongs to no exercise")
-        if not stray and cell.cell_type == "code" and any(call_name(node) == "check" for node in ast.walk(parse(cell))):
-            found.append(f"{describe(index, cell)} calls a check, but is tagged neither exercise nor solution")
+        if _calls_a_check(cell) and not tags(cell) & {"exercise", "solution", "recall"}:
+            found.append(f"{describe(index, cell)} calls a check, but is tagged neither exercise, solution nor recall")
     return found
+
+
+def _calls_a_check(cell: NotebookNode) -> bool:
+    return cell.cell_type == "code" and any(call_name(node) == "check" for node in ast.walk(parse(cell)))
 
 
 def _starter(tree: ast.Module) -> tuple[ast.FunctionDef, str] | tuple[None, str]:
@@ -156,6 +163,36 @@ def exercises_declared(notebook: NotebookNode, path: Path) -> list[str]:
         elif [argument.arg for argument in function.args.args] != list(exercise.arguments):
             found.append(f"{describe(index, cell)} takes other arguments than ({', '.join(exercise.arguments)})")
     return found + [f"the lesson declares {name}, which no cell asks for" for name in sorted(set(declared) - used)]
+
+
+@rule
+def recall(notebook: NotebookNode, path: Path) -> list[str]:
+    """A lesson begins with three questions from earlier ones, as its module declares them, and unanswered."""
+    number, questions = lesson_number(path), getattr(lesson_module(notebook), "RECALL", ())
+    cells = [(index, cell) for index, cell in enumerate(notebook.cells) if "recall" in tags(cell)]
+    if number == 0:
+        return ["there is no lesson before this one to ask about"] if cells or questions else []
+    found = []
+    if [question.name for question in questions] != [f"{number}.{k}" for k in range(1, QUESTIONS + 1)]:
+        found.append(f"RECALL must hold {QUESTIONS} questions, named {number}.1 to {number}.{QUESTIONS}")
+    if len(cells) != 1:
+        return [*found, f"{len(cells)} cells are tagged recall; there must be one"]
+    index, cell = cells[0]
+    name = describe(index, cell)
+    if cell.source != "\n".join(f"lesson.RECALL[{k}].check(...)" for k in range(QUESTIONS)):
+        found.append(f"{name} must hold {QUESTIONS} lines lesson.RECALL[k].check(...) and nothing else")
+    words = notebook.cells[index - 1]
+    if words.cell_type != "markdown" or words.source != as_markdown(questions):
+        found.append(f"{name} must follow the text of its questions: course_utils.workshop.recall.as_markdown(RECALL)")
+    if any(one.metadata.get("slideshow", {}).get("slide_type") != "skip" for one in (words, cell)):
+        found.append(f"{name} and its text must have the slide type skip")
+    said = [output.get("data", {}).get("text/plain", "") for output in cell.get("outputs", [])]
+    if len(said) != QUESTIONS or not all(text.startswith("○ Not attempted yet") for text in said):
+        found.append(f"{name} must store {QUESTIONS} verdicts '○ Not attempted yet'")
+    sections = [heading.cell for heading in headings(notebook) if heading.level == 2 and heading.text[0].isdigit()]
+    if sections and index > sections[0]:
+        found.append(f"{name} must stand before the first section")
+    return found
 
 
 @rule

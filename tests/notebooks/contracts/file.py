@@ -9,7 +9,7 @@ from contracts.cells import code_cells, tags
 from contracts.registry import rule
 from tools.execute import CELL_METADATA, METADATA, describe
 
-TAGS = {"exercise", "explorer", "imports", "nbval-ignore-output", "notes", "solution", "timing"}
+TAGS = {"exercise", "explorer", "imports", "nbval-ignore-output", "notes", "recall", "solution", "timing"}
 MAX_OUTPUT_LINES, MAX_NOTEBOOK_BYTES = 40, 4 * 1024 * 1024
 
 
