@@ -214,7 +214,10 @@ def _digits(got, right, close):
     if worst < 5e-7:
         words = "that is what single precision (float32) gives"
     else:
-        words = "a rounded constant, a small number added for safety, or a search that stopped early does this"
+        words = (
+            "a rounded constant, single precision (`torch.tensor(5.0)` has it), a small number added for safety, or a "
+            "search that stopped early does this"
+        )
     return Finding(
         "digits", f"Nearly right: about {round(-math.log10(max(worst, 1e-12)))} digits agree everywhere; {words}."
     )

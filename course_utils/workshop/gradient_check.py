@@ -66,7 +66,7 @@ def _with_gradients(exercise, function):
         leaves = {name: named[name].detach().clone().requires_grad_() for name in exercise.gradients}
         value = function(*(named | leaves).values())
         parts = value if len(exercise._names()) > 1 else [value]
-        parts = [torch.stack(list(part)) if isinstance(part, (list, tuple)) else part for part in parts]
+        parts = [_stacked(part) for part in parts]
         total = 0.0
         for part in parts:
             if isinstance(part, torch.Tensor) and part.requires_grad:
@@ -78,3 +78,11 @@ def _with_gradients(exercise, function):
         return [None if gradient is None else as_numbers("gradient", gradient) for gradient in gradients]
 
     return graded
+
+
+def _stacked(part):
+    """Return a list of tensors as one tensor, and anything else as it is."""
+    torch = sys.modules["torch"]
+    if isinstance(part, (list, tuple)) and part and all(isinstance(entry, torch.Tensor) for entry in part):
+        return torch.stack(list(part))
+    return part

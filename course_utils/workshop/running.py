@@ -277,6 +277,7 @@ def session_kept():
     limit = sys.getrecursionlimit()
     settings = _settings()
     before = [read() for _, read, _ in settings]
+    modules = len(sys.modules)
     put_back = []
     try:
         yield put_back
@@ -287,16 +288,21 @@ def session_kept():
         if torch:
             torch.set_rng_state(states[2])
         for (name, read, write), value in zip(settings, before, strict=True):
+            if name == _ENVIRONMENT and len(sys.modules) > modules:
+                value = {**os.environ, **value}  # what a library set for itself when it was imported stays
             if read() != value:
                 write(value)
                 put_back.append(name)
+
+
+_ENVIRONMENT = "environment variables"
 
 
 def _settings():
     """Return what a session can be set to, as (name, read, write), for the libraries that are loaded."""
     settings = [
         ("the working directory", _working_directory, os.chdir),
-        ("environment variables", lambda: dict(os.environ), _set_environment),
+        (_ENVIRONMENT, lambda: dict(os.environ), _set_environment),
         ("the module search path", lambda: list(sys.path), lambda value: sys.path.__setitem__(slice(None), value)),
         ("the garbage collector", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
         ("the locale", lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),

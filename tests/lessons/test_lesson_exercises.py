@@ -86,7 +86,7 @@ def test_hostile_answers_get_a_verdict_and_never_pass(exercise, hostile):
 @pytest.mark.parametrize("exercise", EXERCISES, indirect=True)
 @pytest.mark.parametrize("hostile", [name for name in SLOW if name != "sleeps"])
 def test_endless_answers_are_stopped(exercise, hostile):
-    exercise.seconds = 0.2
+    exercise.seconds = 0.05
     verdict = exercise.examine(SLOW[hostile])
     assert verdict.kind in {
         "too_slow",

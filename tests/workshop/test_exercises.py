@@ -512,6 +512,7 @@ def test_a_missing_gradient_is_told(cut):
     assert _doubling().examine(CUTS[cut]).correct
     verdict = _doubling(gradients=("x",)).examine(CUTS[cut])
     assert (verdict.kind, verdict.title) == ("gradient", "the gradient is missing"), str(verdict)
+    assert "argument 0" not in verdict.detail, "an error of the checker's own is shown"
     assert "no gradient reaches `x`" in verdict.detail
 
 

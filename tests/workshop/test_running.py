@@ -151,6 +151,22 @@ def test_what_a_function_leaves_behind_is_put_back_and_named(exercise, leak):
     plt.close(figure)
 
 
+def test_what_a_library_sets_when_it_is_imported_stays_and_is_not_the_readers(exercise, tmp_path, monkeypatch):
+    (tmp_path / "sets_a_variable.py").write_text("import os\n\nos.environ['COURSE_LIBRARY'] = '1'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "sets_a_variable", raising=False)
+    monkeypatch.setenv("COURSE_LIBRARY", "")
+    monkeypatch.delenv("COURSE_LIBRARY")
+
+    def answer(data):
+        import sets_a_variable
+
+        return sets_a_variable and np.mean(data)
+
+    assert "put back" not in exercise.examine(answer).detail
+    assert os.environ["COURSE_LIBRARY"] == "1"
+
+
 def _always(*arguments, **named):
     return True
 
