@@ -70,6 +70,7 @@ relaxed_bit = Exercise(
         (_tensor(0.0, 0.0), _tensor(0.8, 0.3), 1.0),
         (_tensor(0.7, -1.2, 0.4), _tensor(0.25, 0.6, 0.9), 0.5),
         (_tensor(-0.3), _tensor(0.1), 2.0),
+        (_tensor(-1000.0, 1000.0), _tensor(0.4, 0.7), 1.0),  # an infinite exponential spoils a gradient only
     ],
     law=_bit_law,
     extremes=_FAR_BITS,
@@ -138,6 +139,13 @@ relaxed_bit = Exercise(
             "temperature multiplied",
             lambda log_odds, uniform, temperature: _bit(log_odds, uniform, 1 / temperature),
             "You multiplied by the temperature. Low temperatures must make the draw sharper: divide.",
+        ),
+        Misconception(
+            "infinite over infinite",
+            lambda log_odds, uniform, temperature: (lambda odds: odds / (1 + odds))(
+                torch.exp((log_odds + torch.logit(uniform)) / temperature)
+            ),
+            "Right on paper. But e^1000 is infinite for the machine, and ∞/∞ is no number: torch.sigmoid avoids it.",
         ),
         Misconception(
             "the coin itself",
