@@ -238,9 +238,9 @@ def test_a_relaxed_bit_is_distributed_as_the_first_of_two_entries_of_a_gumbel_so
 def test_the_way_back_of_a_gumbel_softmax_is_that_of_finite_differences():
     rng = np.random.default_rng(1)
     for _, curvature, slope, temperature in gumbel.ways_back.fresh(6, 8):
-        scores = rng.normal(size=(3, len(slope)))
+        scores, c, s = rng.normal(size=(3, len(slope))), curvature.numpy(), slope.numpy()
 
-        def value(scores, c=curvature.numpy(), s=slope.numpy(), t=temperature):
+        def value(scores, c=c, s=s, t=temperature):
             y = special.softmax(scores / t, axis=-1)
             return 0.5 * np.einsum("...i,ij,...j->...", y, c, y) + y @ s
 
