@@ -48,6 +48,12 @@ def gradient_trouble(exercise, function, deadline):
         if absent:
             return replace(missing, detail=f"The numbers are right, but no gradient reaches {listed(absent)}. {cut}")
         for name, got, expected in pairs:
+            if got is not None and not np.isfinite(got).all():
+                words = (
+                    f"The numbers are right, but the gradient with respect to `{name}` is not finite: something on the "
+                    "way is infinite, and its slope is 0 · ∞. Look for a function that avoids it."
+                )
+                return Verdict("gradient", "the gradient is not finite", words)
             if got is not None and not exercise._close(got, 0 * got if expected is None else expected).all():
                 words = (
                     f"The numbers are right, but the gradient with respect to `{name}` is not that of the formula: "

@@ -5,8 +5,28 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import optimize, stats
 
 from course_utils.lessons.beta_vae import exercises as beta_vae
+from course_utils.models.disentanglement import reverse_water_filling
+
+
+def _with_error(variances, level):
+    return level, np.minimum(variances, level).sum()
+
+
+def _level_of(variances, described, budget):
+    return _with_error(variances, np.exp(described.mean() - 2 * budget / len(described)))
+
+
+def _right_level(variances, budget):
+    logs = np.sort(np.log(variances))
+    return next(
+        answer
+        for start in range(len(logs))
+        for answer in [_level_of(variances, logs[start:], budget)]
+        if np.log(answer[0]) <= logs[start] + 1e-12
+    )
 
 
 def _correlation(log_q, size, log_sum_exp):
@@ -37,27 +57,46 @@ def _smaller_than_the_best(information, entropies):
 
 
 SLIPS = {
-    "9.1 the loss D + βR": (beta_vae.beta_elbo, lambda r, k, b: (-r + b * k).mean(), "This is the loss"),
-    "9.1 no mean": (beta_vae.beta_elbo, lambda r, k, b: r - b * k, "should be a single number"),
-    "9.1 terms swapped": (
-        beta_vae.beta_elbo, lambda r, k, b: (k - b * r).mean(), "`reconstruction` and `kl` with their places exchanged",
+    "9.1 order": (beta_vae.two_bills, lambda e, c, b: beta_vae._bills(e, c, b)[::-1], "not in the order rate and"),
+    "9.1 minus the ELBO left as it is": (
+        beta_vae.two_bills, lambda e, c, b: ((c - e) / (b - 1), e - (c - e) / (b - 1)), "*minus* both bills",
     ),
-    "9.1 β twice": (beta_vae.beta_elbo, lambda r, k, b: (r - b * b * k).mean(), "`beta`²"),
-    "9.1 KL summed": (beta_vae.beta_elbo, lambda r, k, b: r.mean() - b * k.sum(), "β counts N times"),
+    "9.1 1 − β": (
+        beta_vae.two_bills, lambda e, c, b: ((c + e) / (1 - b), -e - (c + e) / (1 - b)), "the sign is opposite",
+    ),
+    "9.1 D without the price": (
+        beta_vae.two_bills, lambda e, c, b: ((c + e) / (b - 1), c - (c + e) / (b - 1)), "D = loss − βR",
+    ),
+    "9.1 means": (
+        beta_vae.two_bills, lambda e, c, b: tuple(part.mean() for part in beta_vae._bills(e, c, b)), "the mean of the",
+    ),
+    "9.1 one table": (beta_vae.two_bills, lambda e, c, b: torch.stack(beta_vae._bills(e, c, b)), "expected 2 values"),
+    "9.1 in place": (
+        beta_vae.two_bills, lambda e, c, b: (lambda r: (r, -e - r))(c.add_(e) / (b - 1)), "changes `loss` in place",
+    ),
+    "9.2 all at once": (
+        beta_vae.water_level, lambda v, n: _level_of(v, np.log(v), n), "a negative rate",
+    ),
     "9.2 cut off after the sum": (
-        beta_vae.water_filling, lambda v, w: (max(0, np.log(v / w).sum() / 2), np.minimum(v, w).sum()),
-        "takes nothing from the others",
+        beta_vae.water_level,
+        lambda v, n: _with_error(
+            v, np.exp(optimize.brentq(lambda x: max(0, np.sum(np.log(v) - x) / 2) - n, -60, 60, xtol=1e-13))
+        ),
+        "a negative rate",
     ),
-    "9.2 order": (
-        beta_vae.water_filling, lambda v, w: (np.minimum(v, w).sum(), np.log(np.maximum(v / w, 1)).sum() / 2),
-        "not in the order rate and distortion",
+    "9.2 no half": (beta_vae.water_level, lambda v, n: _right_level(v, n / 2), "half of the budget"),
+    "9.2 twice the half": (beta_vae.water_level, lambda v, n: _right_level(v, 2 * n), "2 × `budget`"),
+    "9.2 the average variance": (
+        beta_vae.water_level, lambda v, n: _with_error(v, v.mean() * np.exp(-2 * n / len(v))),
+        "`variances` with each entry replaced by the mean",
     ),
-    "9.2 capacity of a channel": (
-        beta_vae.water_filling, lambda v, w: (np.log(1 + v / w).sum() / 2, np.minimum(v, w).sum()), "a noisy channel",
-    ),
-    "9.2 means": (
-        beta_vae.water_filling, lambda v, w: (np.log(np.maximum(v / w, 1)).mean() / 2, np.minimum(v, w).mean()),
-        "divided by the length of `variances`",
+    "9.2 order": (beta_vae.water_level, lambda v, n: _right_level(v, n)[::-1], "not in the order level and error"),
+    "9.2 levels on a grid": (
+        beta_vae.water_level,
+        lambda v, n: _with_error(
+            v, min(np.linspace(1e-3, v.max(), 500), key=lambda x: abs(np.maximum(np.log(v / x), 0).sum() / 2 - n))
+        ),
+        "Probe",
     ),
     "9.3 densities": (
         beta_vae.minibatch_correlation, lambda q, n: _correlation(q, n, _naive), "no density is computed",
@@ -129,3 +168,41 @@ def test_a_maximum_of_its_own_for_each_draw_and_latent_is_right():
 
     verdict = beta_vae.minibatch_correlation.examine(lambda q, n: _correlation(q, n, log_sum_exp))
     assert verdict.correct, str(verdict)
+
+
+def _level_by_newton(variances, budget):
+    log_level = np.log(variances.min()) - 2 * budget
+    for _ in range(len(variances) + 1):
+        above = np.log(variances)[np.log(variances) > log_level]
+        log_level = (above.sum() - 2 * budget) / len(above)
+    return _with_error(variances, np.exp(log_level))
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer"),
+    [
+        (beta_vae.two_bills, lambda e, c, b: tuple(np.polyfit([1, b], [-e.numpy(), c.numpy()], 1))),
+        (beta_vae.two_bills, lambda e, c, b: [((c + e) / (b - 1)).tolist(), ((c + b * e) / (1 - b)).tolist()]),
+        (beta_vae.water_level, _right_level),
+        (beta_vae.water_level, _level_by_newton),
+        (
+            beta_vae.water_level,
+            lambda v, n: next(
+                _with_error(v, level)
+                for k in range(len(v), 0, -1)
+                for level in [stats.gmean(np.sort(v)[-k:]) / np.exp(2 * n / k)]
+                if level <= np.sort(v)[-k] * (1 + 1e-12)
+            ),
+        ),
+    ],
+)  # fmt: skip
+def test_an_odd_right_answer_is_right(exercise, answer):
+    verdict = exercise.examine(answer)
+    assert verdict.correct, str(verdict)
+    assert exercise.accepts(answer, exercise.fresh(3, 100))
+
+
+def test_the_level_for_a_budget_costs_the_budget():
+    for variances, budget in beta_vae.water_level.fresh(5, 30):
+        level, error = beta_vae.water_level._reference(variances, budget)
+        assert reverse_water_filling(variances, level) == pytest.approx((budget, error))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from scipy import special
+from scipy import special, stats
 
 from course_utils.lessons.gumbel import exercises as gumbel
 
@@ -27,29 +27,26 @@ def _noise(uniform):
     return -torch.log(-torch.log(uniform))
 
 
-def _through(combine, weighted=True):
-    def answer(logits, noise, temperature, weights):
-        leaf = logits.clone().requires_grad_()
-        soft = ((leaf + noise) / temperature).softmax(-1)
-        z = combine(_one_hot(soft), soft)
-        (gradient,) = torch.autograd.grad(((weights if weighted else 1) * z).sum(), leaf)
-        return z.detach(), gradient
+def _bit(log_odds, noise, temperature):
+    return torch.sigmoid((log_odds + noise) / temperature)
+
+
+def _row(terms):
+    return terms.sum(1, keepdim=True)
+
+
+def _ways(back):
+    """Both gradients, from a formula of the relaxed draw, its corner, and the slopes of f."""
+
+    def answer(relaxed, curvature, slope, temperature):
+        corner = _one_hot(relaxed)
+        return tuple(back(relaxed, corner, v @ curvature + slope) / temperature for v in (relaxed, corner))
 
     return answer
 
 
-def _by_hand(slope):
-    """The gradient from a formula of the soft draw, the one-hot draw, the weights and the temperature."""
-
-    def answer(logits, noise, temperature, weights):
-        y, z = ((logits + noise) / temperature).softmax(-1), _one_hot(logits + noise)
-        return z, slope(y, z, weights, temperature)
-
-    return answer
-
-
-def _kl(q, log_q, log_k):
-    return (q * (log_q + log_k)).sum(1)
+def _kl(q, log_q, prior_logits):
+    return (q * (log_q - prior_logits.log_softmax(1))).sum((1, 2))
 
 
 SLIPS = {
@@ -93,84 +90,87 @@ SLIPS = {
     "10.3 own random numbers": (
         gumbel.gumbel_max, lambda a, g: _one_hot(a - torch.empty_like(a).exponential_().log()), "Called twice",
     ),
-    "10.4 divided afterwards": (
-        gumbel.gumbel_softmax, lambda a, g, t: (a + g).softmax(-1) / t, "divided the finished softmax",
+    "10.4 divided afterwards": (gumbel.relaxed_bit, lambda a, u, t: _bit(a, torch.logit(u), 1) / t, "Probe"),
+    "10.4 no temperature": (gumbel.relaxed_bit, lambda a, u, t: _bit(a, torch.logit(u), 1), "the case τ = 1"),
+    "10.4 noise alone divided": (
+        gumbel.relaxed_bit, lambda a, u, t: _bit(a, torch.logit(u) / t, 1), "with another probability than π says",
     ),
-    "10.4 no temperature": (gumbel.gumbel_softmax, lambda a, g, t: (a + g).softmax(-1), "the case τ = 1"),
-    "10.4 probabilities": (
-        gumbel.gumbel_softmax, lambda a, g, t: ((a.softmax(-1) + g) / t).softmax(-1), "added to their logarithms",
+    "10.4 the other class": (gumbel.relaxed_bit, lambda a, u, t: 1 - _bit(a, torch.logit(u), t), "1 minus the right"),
+    "10.4 one Gumbel number": (gumbel.relaxed_bit, lambda a, u, t: _bit(a, _noise(u), t), "the second none"),
+    "10.4 u and 1 − u": (
+        gumbel.relaxed_bit, lambda a, u, t: _bit(a, _noise(u) - _noise(1 - u), t), "They are not independent",
     ),
-    "10.4 logarithm of the logits": (
-        gumbel.gumbel_softmax, lambda a, g, t: ((a.log() + g) / t).softmax(-1), "as if they were probabilities",
+    "10.4 Gaussian": (gumbel.relaxed_bit, lambda a, u, t: _bit(a, torch.special.ndtri(u), t), "heavier tails"),
+    "10.4 a ratio of exponentials": (
+        gumbel.relaxed_bit, lambda a, u, t: _unstable_softmax(torch.stack([a + u.logit(), 0 * a], 1) / t)[:, 0], "∞/∞",
     ),
-    "10.4 unstable": (gumbel.gumbel_softmax, lambda a, g, t: _unstable_softmax((a + g) / t), "numerically unstable"),
-    "10.4 one maximum": (
-        gumbel.gumbel_softmax, lambda a, g, t: _unstable_softmax((a + g) / t - ((a + g) / t).max()),
-        "the largest entry of each row",
-    ),
-    "10.4 powers of a softmax": (
-        gumbel.gumbel_softmax, lambda a, g, t: F.normalize((a + g).softmax(-1) ** (1 / t), p=1, dim=-1, eps=0),
-        "numerically unstable",
+    "10.4 an infinite slope": (
+        gumbel.relaxed_bit, lambda a, u, t: 1 / (1 + torch.exp(-(a + u.logit()) / t)), "`log_odds` is not finite",
     ),
     "10.4 NumPy": (
-        gumbel.gumbel_softmax, lambda a, g, t: special.softmax(((a + g) / t).numpy(), axis=1), "no gradient reaches",
+        gumbel.relaxed_bit, lambda a, u, t: special.expit((a.numpy() + special.logit(u.numpy())) / t),
+        "no gradient reaches",
     ),
     "10.4 detached": (
-        gumbel.gumbel_softmax, lambda a, g, t: ((a + g) / t).softmax(-1).detach(), "no gradient reaches `logits`",
+        gumbel.relaxed_bit, lambda a, u, t: _bit(a, u.logit(), t).detach(), "no gradient reaches `log_odds`",
     ),
-    "10.4 torch's own noise": (gumbel.gumbel_softmax, lambda a, g, t: F.gumbel_softmax(a, t), "Called twice"),
-    "10.5 weights forgotten": (
-        gumbel.straight_through, _through(lambda z, y: z + y - y.detach(), weighted=False), "without the weights",
-    ),
-    "10.5 nothing detached": (gumbel.straight_through, _through(lambda z, y: z + y - y), "without a `detach`"),
-    "10.5 z for y": (
-        gumbel.straight_through, _by_hand(lambda y, z, w, t: z * (w - (w * z).sum(-1, keepdim=True)) / t),
-        "z in the place of y",
-    ),
-    "10.5 diagonal of the Jacobian": (
-        gumbel.straight_through, _by_hand(lambda y, z, w, t: w * y * (1 - y) / t), "couples the classes",
-    ),
-    "10.5 1/τ forgotten": (
-        gumbel.straight_through, _by_hand(lambda y, z, w, t: y * (w - (w * y).sum(-1, keepdim=True))), "the factor 1/τ",
-    ),
-    "10.5 sign": (
-        gumbel.straight_through, _by_hand(lambda y, z, w, t: y * ((w * y).sum(-1, keepdim=True) - w) / t),
-        "the gradient has the opposite sign",
+    "10.4 torch's own noise": (
+        gumbel.relaxed_bit, lambda a, u, t: F.gumbel_softmax(torch.stack([a, 0 * a], 1), t)[:, 0], "Called twice",
     ),
     "10.5 order": (
-        gumbel.straight_through, lambda *a: _through(lambda z, y: z + y - y.detach())(*a)[::-1],
-        "not in the order z and gradient",
+        gumbel.ways_back, lambda *a: _ways(lambda y, z, v: y * (v - _row(y * v)))(*a)[::-1],
+        "not in the order Gumbel-softmax and straight-through",
     ),
-    "10.5 mean over the rows": (
-        gumbel.straight_through,
-        lambda a, g, t, w: _through(lambda z, y: z + y - y.detach())(a, g, t, w / len(w)),
-        "divided by the number of rows of `logits`",
+    "10.5 sign": (gumbel.ways_back, _ways(lambda y, z, v: y * (_row(y * v) - v)), "the sign is opposite"),
+    "10.5 z for y": (gumbel.ways_back, _ways(lambda y, z, v: z * (v - _row(z * v))), "0 everywhere"),
+    "10.5 z for y in the second": (
+        gumbel.ways_back,
+        lambda *a: (
+            _ways(lambda y, z, v: y * (v - _row(y * v)))(*a)[0], _ways(lambda y, z, v: z * (v - _row(z * v)))(*a)[1],
+        ),
+        "z stands where y belongs",
     ),
-    "10.6 sign": (
-        gumbel.kl_to_uniform, lambda a: -_kl(a.softmax(1), a.log_softmax(1), math.log(a.shape[1])), "this is −KL",
+    "10.5 diagonal of the Jacobian": (gumbel.ways_back, _ways(lambda y, z, v: y * (1 - y) * v), "couples the classes"),
+    "10.5 nothing taken off": (gumbel.ways_back, _ways(lambda y, z, v: y * v), "must add up to 0"),
+    "10.5 τ twice": (
+        gumbel.ways_back, lambda y, c, s, t: [g / t for g in _ways(lambda y, z, v: y * (v - _row(y * v)))(y, c, s, t)],
+        "divided by `temperature`",
     ),
+    "10.5 both at y": (
+        gumbel.ways_back, lambda *a: _ways(lambda y, z, v: y * (v - _row(y * v)))(*a)[:1] * 2, "that at the corner",
+    ),
+    "10.6 sign": (gumbel.kl_of_choices, lambda a, p: -_kl(a.softmax(2), a.log_softmax(2), p), "the sign is opposite"),
     "10.6 log(softmax)": (
-        gumbel.kl_to_uniform, lambda a: _kl(a.softmax(1), a.softmax(1).log(), math.log(a.shape[1])),
-        "no logarithm of a 0",
+        gumbel.kl_of_choices, lambda a, p: _kl(a.softmax(2), a.softmax(2).log(), p), "no logarithm of a 0",
     ),
     "10.6 unstable": (
-        gumbel.kl_to_uniform, lambda a: _kl(_unstable_softmax(a), a.log_softmax(1), math.log(a.shape[1])),
-        "numerically unstable",
+        gumbel.kl_of_choices, lambda a, p: _kl(_unstable_softmax(a), a.log_softmax(2), p), "numerically unstable",
     ),
     "10.6 kl_div as one reads it": (
-        gumbel.kl_to_uniform,
-        lambda a: F.kl_div(a.log_softmax(1), torch.full_like(a, 1 / a.shape[1]), reduction="none").sum(1),
-        "KL(b ‖ a)",
+        gumbel.kl_of_choices,
+        lambda a, p: F.kl_div(a.log_softmax(2), p.softmax(1).expand_as(a), reduction="none").sum((1, 2)), "KL(b ‖ a)",
     ),
-    "10.6 log K in every term": (
-        gumbel.kl_to_uniform, lambda a: (a.softmax(1) * a.log_softmax(1) + math.log(a.shape[1])).sum(1), "K times",
+    "10.6 the text's KL": (
+        gumbel.kl_of_choices,
+        lambda a, p: (a.softmax(2) * a.log_softmax(2) + math.log(a.shape[2]) / a.shape[2]).sum((1, 2)),
+        "the uniform prior of the text",
     ),
-    "10.6 rows for classes": (
-        gumbel.kl_to_uniform, lambda a: _kl(a.softmax(1), a.log_softmax(1), math.log(len(a))),
-        "(the number of rows of `logits`) / (the number of columns of `logits`)",
+    "10.6 logits as they are": (
+        gumbel.kl_of_choices, lambda a, p: (a.softmax(2) * (a - p)).sum((1, 2)), "Neither are normalised",
+    ),
+    "10.6 mean over the pictures": (
+        gumbel.kl_of_choices, lambda a, p: _kl(a.softmax(2), a.log_softmax(2), p).mean(),
+        "the mean of the right answer",
+    ),
+    "10.6 each choice": (
+        gumbel.kl_of_choices, lambda a, p: (a.softmax(2) * (a.log_softmax(2) - p.log_softmax(1))).sum(2), "shape",
+    ),
+    "10.6 choices for classes": (
+        gumbel.kl_of_choices, lambda a, p: (a.softmax(1) * (a.log_softmax(1) - p.log_softmax(0))).sum((1, 2)),
+        "the wrong axis",
     ),
     "10.6 bits": (
-        gumbel.kl_to_uniform, lambda a: _kl(a.softmax(1), a.log_softmax(1), math.log(a.shape[1])) / math.log(2),
+        gumbel.kl_of_choices, lambda a, p: _kl(a.softmax(2), a.log_softmax(2), p) / math.log(2),
         "1/log 2 times the right one",
     ),
 }  # fmt: skip
@@ -201,13 +201,51 @@ def test_a_one_where_a_zero_belongs_is_not_nearly_right():
     [
         (gumbel.gumbel_noise, lambda u, s: np.log(-1 / np.log(np.clip(u.numpy(), s, 1 - s)))),
         (gumbel.gumbel_max, lambda a, g: a + g >= (a + g).amax(1, keepdim=True)),
-        (gumbel.gumbel_softmax, lambda a, g, t: [torch.softmax((x + y) / t, 0) for x, y in zip(a, g, strict=True)]),
-        (gumbel.straight_through, _by_hand(lambda y, z, w, t: (torch.diag_embed(y) - y[:, :, None] * y[:, None])
-                                           .matmul(w[..., None])[..., 0] / t)),
-        (gumbel.kl_to_uniform, lambda a: torch.xlogy(a.softmax(1), a.softmax(1) * a.shape[1]).sum(1)),
-        (gumbel.kl_to_uniform, lambda a: (a.softmax(1) * (a.softmax(1) + 1e-15).log()).sum(1) + math.log(a.shape[1])),
+        (gumbel.relaxed_bit, lambda a, u, t: torch.exp(F.logsigmoid((a - torch.log(1 / u - 1)) / t))),
+        (gumbel.relaxed_bit, lambda a, u, t: torch.sigmoid((a + 2 * torch.atanh(2 * u - 1)) / t)),
+        (gumbel.relaxed_bit, lambda a, u, t: torch.sigmoid((a + torch.tensor(stats.logistic.ppf(u.numpy()))) / t)),
+        (
+            gumbel.ways_back,
+            _ways(lambda y, z, v: (torch.diag_embed(y) - y[:, :, None] * y[:, None]).matmul(v[..., None])[..., 0]),
+        ),
+        (gumbel.ways_back, _ways(lambda y, z, v: torch.einsum("nk,nj,nkj->nk", y, y, v[:, :, None] - v[:, None]))),
+        (gumbel.kl_of_choices, lambda a, p: special.rel_entr(a.softmax(2).numpy(), p.softmax(1).numpy()).sum((1, 2))),
+        (
+            gumbel.kl_of_choices,
+            lambda a, p: stats.entropy(a.softmax(2).numpy(), p.softmax(1).expand_as(a).numpy(), axis=2).sum(1),
+        ),
+        (
+            gumbel.kl_of_choices,
+            lambda a, p: (a.softmax(2) * (a - p)).sum((1, 2)) - (a.logsumexp(2) - p.logsumexp(1)).sum(1),
+        ),
     ],
 )  # fmt: skip
 def test_an_odd_right_answer_is_right(exercise, answer):
     verdict = exercise.examine(answer)
     assert verdict.correct, str(verdict)
+    assert exercise.accepts(answer, exercise.fresh(3, 100))
+
+
+def test_a_relaxed_bit_is_distributed_as_the_first_of_two_entries_of_a_gumbel_softmax():
+    rng = np.random.default_rng(0)
+    logits, temperature = torch.tensor([0.8, 0.0], dtype=torch.float64), 0.7
+    pairs = ((logits + torch.tensor(rng.gumbel(size=(20_000, 2)))) / temperature).softmax(-1)[:, 0]
+    bits = gumbel.relaxed_bit._reference(logits[:1].expand(20_000), torch.tensor(rng.uniform(size=20_000)), temperature)
+    assert stats.ks_2samp(pairs.numpy(), bits.numpy()).pvalue > 0.001
+    assert stats.ks_2samp(pairs.numpy(), torch.sigmoid(0.9 * torch.logit(bits)).numpy()).pvalue < 0.001  # it can fail
+
+
+def test_the_way_back_of_a_gumbel_softmax_is_that_of_finite_differences():
+    rng = np.random.default_rng(1)
+    for _, curvature, slope, temperature in gumbel.ways_back.fresh(6, 8):
+        scores, c, s = rng.normal(size=(3, len(slope))), curvature.numpy(), slope.numpy()
+
+        def value(scores, c=c, s=s, t=temperature):
+            y = special.softmax(scores / t, axis=-1)
+            return 0.5 * np.einsum("...i,ij,...j->...", y, c, y) + y @ s
+
+        steps = 1e-5 * np.eye(len(slope))
+        wanted = (value(scores[:, None] + steps) - value(scores[:, None] - steps)) / 2e-5
+        relaxed = torch.tensor(special.softmax(scores / temperature, axis=1))
+        got = gumbel.ways_back._reference(relaxed, curvature, slope, temperature)[0]
+        assert got.numpy() == pytest.approx(wanted, abs=1e-6)

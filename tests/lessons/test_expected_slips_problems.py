@@ -1,14 +1,18 @@
 """Answers to the problems that nobody listed: wrong ones and what they are told, right ones in odd spellings."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
-from scipy import special, stats
+import torch
+from scipy import optimize, special, stats
 
 from course_utils.lessons.amortisation import problems as amortisation
+from course_utils.lessons.beta_vae import problems as beta_vae
 from course_utils.lessons.estimation import problems as estimation
 from course_utils.lessons.expectation_maximization import problems as em
+from course_utils.lessons.gumbel import problems as gumbel
 from course_utils.lessons.mixtures import problems as mixtures
 from course_utils.lessons.reparameterisation import problems as reparameterisation
 from course_utils.lessons.variational_inference import problems as variational
@@ -19,6 +23,29 @@ def _coins(change):
         return change(*em._coins(heads, tosses, share, first, second), heads)
 
     return answer
+
+
+def _on_a_grid(rates, distortions, highest):
+    prices = np.linspace(0, highest, 1001)
+    cheapest = np.argmin(distortions[:, None] + np.outer(rates, prices), axis=0)
+    return np.bincount(cheapest, minlength=len(rates)) / len(prices)
+
+
+def _squares_first(mean, log_var):
+    centre, variance = mean.mean(0), (log_var.exp() + mean**2).mean(0) - mean.mean(0) ** 2
+    return centre, variance, (variance + centre**2 - 1 - variance.log()).sum() / 2
+
+
+def _page_by_what_is_left(logits, page):
+    weights = np.exp(logits - logits.max())
+    left = weights.sum() - np.cumsum(weights[page]) + weights[page]
+    return np.log(weights[page] / left).sum(), gumbel._pages(logits, page)[1]
+
+
+def _winner_and_rest(logits, chosen, uniforms, rest):
+    """The right sum for the winner, and others by a rule for (logits, uniform numbers, the winner's sum)."""
+    top = gumbel._sums(logits, chosen, uniforms)[chosen]
+    return np.where(np.arange(len(logits)) == chosen, top, rest(logits, uniforms, top))
 
 
 SLIPS = {
@@ -102,6 +129,94 @@ SLIPS = {
         lambda *a: reparameterisation._rate_gradient(*a).mean(),
         "the mean of the right answer",
     ),
+    "9.6 prices on a grid": (beta_vae.market_shares, _on_a_grid, "Probe"),
+    "9.6 customers, not shares": (
+        beta_vae.market_shares, lambda r, d, h: h * np.array(beta_vae._shares(r, d, h)), "times `highest`",
+    ),
+    "9.6 R + βD": (
+        beta_vae.market_shares, lambda r, d, h: beta_vae._shares(d, r, h), "with their places exchanged",
+    ),
+    "9.6 the middle of the market": (
+        beta_vae.market_shares, lambda r, d, h: (d + h * r / 2 == min(d + h * r / 2)) * 1.0, "decides for himself",
+    ),
+    "9.7 a scale": (
+        beta_vae.fitted_prior,
+        lambda m, v: (lambda c, s, saved: (c, s.sqrt(), saved))(*beta_vae._fitted(m, v)), "the square root",
+    ),
+    "9.7 squares first": (beta_vae.fitted_prior, _squares_first, "subtract the mean before you square"),
+    "9.7 for all images": (
+        beta_vae.fitted_prior,
+        lambda m, v: (lambda c, s, saved: (c, s, len(m) * saved))(*beta_vae._fitted(m, v)), "number of rows of `mean`",
+    ),
+    "9.7 scales averaged": (
+        beta_vae.fitted_prior, lambda m, v: beta_vae._fitted(m, v / 2), "½ × `log_var`",
+    ),
+    "9.8 the same part of each": (
+        beta_vae.gap_ceiling,
+        lambda h, r, w: (min(1.0, r / h.sum()), w * h.sum()), "the same share of every factor",
+    ),
+    "9.8 shares added": (
+        beta_vae.gap_ceiling,
+        lambda h, r, w: (len(h) * beta_vae._ceiling(h, r, w)[0], beta_vae._ceiling(h, r, w)[1]),
+        "times the length of `entropies`",
+    ),
+    "9.8 order": (
+        beta_vae.gap_ceiling, lambda h, r, w: beta_vae._ceiling(h, r, w)[::-1], "not in the order highest MIG and",
+    ),
+    "10.7 what is left of 1": (gumbel.front_page, _page_by_what_is_left, "1 − p loses"),
+    "10.7 from the bottom": (
+        gumbel.front_page, lambda a, p: (gumbel._in_this_order(a, p[::-1]), gumbel._pages(a, p)[1]),
+        "`page` in reverse order",
+    ),
+    "10.7 probabilities": (
+        gumbel.front_page, lambda a, p: np.exp(gumbel._pages(a, p)).tolist(), "the exponential of the right answer",
+    ),
+    "10.7 each place on its own": (
+        gumbel.front_page,
+        lambda a, p: (lambda one: (one, one + math.lgamma(len(p) + 1)))(special.log_softmax(a)[p].sum()),
+        "as if a story could fill two places",
+    ),
+    "10.8 thrown until it fits": (
+        gumbel.sums_behind, lambda a, c, u: a + np.random.gumbel(size=len(a)), "Called twice",
+    ),
+    "10.8 cut off at the winner": (
+        gumbel.sums_behind,
+        lambda a, c, u: _winner_and_rest(a, c, u, lambda a, u, top: np.minimum(a - np.log(-np.log(u)), top)),
+        "some stand level with it",
+    ),
+    "10.8 falling": (gumbel.sums_behind, lambda a, c, u: gumbel._sums(a, c, 1 - u), "1 − `uniforms`"),
+    "10.8 exponentials as they are": (
+        gumbel.sums_behind,
+        lambda a, c, u: _winner_and_rest(a, c, u, lambda a, u, top: -np.log(np.exp(-top) - np.log(u) * np.exp(-a))),
+        "np.logaddexp of logarithms",
+    ),
+    "10.9 Euler's constant": (
+        gumbel.log_z_from_heights,
+        lambda h, level: (h.mean() - np.euler_gamma, *(
+            np.array(gumbel._log_z(h, level))[1:] - gumbel._log_z(h, level)[0] + h.mean() - np.euler_gamma
+        )),
+        "Unbiased, and used in practice",
+    ),
+    "10.9 a normal interval": (
+        gumbel.log_z_from_heights,
+        lambda h, level: (lambda best: (best, *stats.norm.interval(level, best, len(h) ** -0.5)))(
+            gumbel._log_z(h, level)[0]
+        ),
+        "exact for few heights",
+    ),
+    "10.9 the tail for the level": (
+        gumbel.log_z_from_heights, lambda h, level: gumbel._log_z(h, 1 - level), "1 − `level`",
+    ),
+    "10.9 Z itself": (
+        gumbel.log_z_from_heights, lambda h, level: np.exp(gumbel._log_z(h, level)).tolist(), "the exponential of",
+    ),
+    "10.9 exponentials as they are": (
+        gumbel.log_z_from_heights,
+        lambda h, level: (lambda place: (place + np.log(len(h)), *(place + np.log(
+            stats.gamma.interval(level, len(h))
+        ))))(-np.log(np.exp(-h).sum())),
+        "a log-sum-exp of the negative heights",
+    ),
 }  # fmt: skip
 
 
@@ -130,6 +245,58 @@ def _coins_by_weighted_fractions(heads, tosses, share, first, second):
     r = special.expit(odds + special.logit(share))
     fractions = heads / tosses
     return r.mean(), np.average(fractions, weights=r * tosses), np.average(fractions, weights=(1 - r) * tosses)
+
+
+def _walk_along_the_envelope(rates, distortions, highest):
+    """From the price 0 upwards, always to the model whose bill is the next to be lower."""
+    shares, price = np.zeros(len(rates)), 0.0
+    model = min(range(len(rates)), key=lambda m: (distortions[m], rates[m]))
+    while price < highest:
+        ahead = [
+            ((distortions[m] - distortions[model]) / (rates[model] - rates[m]), rates[m], m)
+            for m in range(len(rates))
+            if rates[m] < rates[model]
+        ]
+        until, _, following = min(ahead, default=(highest, 0.0, model))
+        shares[model] += min(until, highest) - price
+        price, model = min(until, highest), following
+    return shares / highest
+
+
+def _moments_of_the_mixture(mean, log_var):
+    scales = (log_var.T / 2).exp()
+    even = torch.distributions.Categorical(logits=torch.zeros_like(scales))
+    codes = torch.distributions.MixtureSameFamily(even, torch.distributions.Normal(mean.T, scales))
+    saved = (codes.variance + codes.mean**2 - 1 - codes.variance.log()).sum() / 2
+    return codes.mean, codes.variance, saved
+
+
+def _by_linear_programmes(entropies, rate, wanted):
+    ones, gains = np.ones((1, len(entropies))), 1 / entropies[None] / len(entropies)
+    bounds = [(0, entropy) for entropy in entropies]
+    best = optimize.linprog(-gains[0], A_ub=ones, b_ub=[rate], bounds=bounds)
+    least = optimize.linprog(ones[0], A_ub=-gains, b_ub=[-wanted], bounds=bounds)
+    return -best.fun, least.fun
+
+
+def _page_by_categoricals(logits, page):
+    def in_order(order):
+        left, total = torch.tensor(logits), 0.0
+        for story in map(int, order):
+            total += torch.distributions.Categorical(logits=left).log_prob(torch.tensor(story))
+            left = left.index_fill(0, torch.tensor(story), -1e30)
+        return total
+
+    orders = torch.stack([in_order(order) for order in itertools.permutations(page)])
+    return orders[0], orders.logsumexp(0)
+
+
+def _by_clocks(logits, chosen, uniforms):
+    """An exponential clock for each class: after the first ring the others begin anew."""
+    log_first = np.log(-np.log(uniforms[chosen])) - special.logsumexp(logits)
+    log_times = np.logaddexp(log_first, np.log(-np.log(uniforms)) - logits)
+    log_times[chosen] = log_first
+    return -log_times
 
 
 RIGHT = {
@@ -175,6 +342,18 @@ RIGHT = {
     "4.7 masked": (
         variational.update_row_rates,
         lambda n, o, a, b, s, r: (s + np.ma.array(n, mask=~o).sum(1).filled(0), r + (o * (a / b)).sum(1)),
+    ),
+    "9.6 walk": (beta_vae.market_shares, _walk_along_the_envelope),
+    "9.7 mixture": (beta_vae.fitted_prior, _moments_of_the_mixture),
+    "9.8 linear programmes": (beta_vae.gap_ceiling, _by_linear_programmes),
+    "10.7 categoricals": (gumbel.front_page, _page_by_categoricals),
+    "10.8 clocks": (gumbel.sums_behind, _by_clocks),
+    "10.9 root of the score": (
+        gumbel.log_z_from_heights,
+        lambda h, level: (
+            optimize.brentq(lambda a: len(h) - np.exp(a - h).sum(), h.min() - 9, h.max() + 9, xtol=1e-13),
+            *(stats.loggamma.interval(level, len(h)) - special.logsumexp(-h)),
+        ),
     ),
 }  # fmt: skip
 

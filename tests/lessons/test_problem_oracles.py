@@ -5,9 +5,11 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from scipy import integrate, optimize, special, stats
+from scipy import integrate, optimize, spatial, special, stats
 from sklearn.mixture import GaussianMixture
 from test_lesson_exercises import EXERCISES, LESSONS
+
+from course_utils.models import disentanglement
 
 PROBLEMS = {problem.name: problem for lesson in LESSONS.values() for problem in getattr(lesson, "PROBLEMS", ())}
 
@@ -23,7 +25,7 @@ def draws(name, count=6):
 
 def test_problems_are_among_the_exercises():
     assert set(PROBLEMS) <= {name.partition(".")[2] for name in EXERCISES}
-    assert len(PROBLEMS) >= 16
+    assert len(PROBLEMS) >= 22
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -337,3 +339,138 @@ def test_another_model_in_a_black_box_loop_finds_its_posterior():
     grid = torch.stack(torch.meshgrid(*[torch.linspace(-1, 3, 201).double()] * 2, indexing="ij"), -1).reshape(-1, 2)
     weights = torch.softmax(right("regression_log_joint", grid, features, counts, 2.0), 0)
     assert mean.detach().numpy() == pytest.approx((weights @ grid).numpy(), abs=0.05)
+
+
+# --- lesson 09 --------------------------------------------------------------------------------------------------------
+
+
+def test_market_shares_are_those_of_many_customers():
+    rng = np.random.default_rng(10)
+    for rates, distortions, highest in draws("market_shares", 20):
+        shares = np.array(right("market_shares", rates, distortions, highest))
+        prices = rng.uniform(0, highest, 40_000)
+        cheapest = np.argmin(distortions + np.outer(prices, rates), axis=1)
+        error = np.sqrt(shares * (1 - shares) / len(prices))
+        assert np.all(np.abs(np.bincount(cheapest, minlength=len(rates)) / len(prices) - shares) <= 5 * error + 1e-9)
+        assert shares.sum() == pytest.approx(1)
+
+
+def test_only_vertices_of_scipys_convex_hull_are_bought():
+    rng = np.random.default_rng(11)
+    for _ in range(20):
+        points = np.column_stack([rng.uniform(0, 8, 12), rng.uniform(0, 30, 12)])
+        bought = np.flatnonzero(right("market_shares", *points.T, 1e6))
+        # a point far to the right and one far above leave of the hull what faces the origin
+        far = [[1e9, points[:, 1].min()], [points[points[:, 0].argmin(), 0], 1e9]]
+        hull = spatial.ConvexHull(np.concatenate([points, far])).vertices
+        assert set(bought) <= set(hull) <= {*bought, points[:, 0].argmin(), 12, 13}
+
+
+def test_no_other_gaussian_prior_makes_the_rate_smaller():
+    for mean, log_var in draws("fitted_prior"):
+        codes = torch.distributions.Normal(mean, torch.exp(log_var / 2))
+
+        def rate(values, codes=codes, latents=mean.shape[1]):
+            centre, log_scale = torch.as_tensor(values).reshape(2, latents)
+            prior = torch.distributions.Normal(centre, log_scale.exp())
+            return torch.distributions.kl_divergence(codes, prior).sum(1).mean().item()
+
+        centre, variance, saved = right("fitted_prior", mean, log_var)
+        before = rate(np.zeros(2 * mean.shape[1]))
+        found = optimize.minimize(rate, np.zeros(2 * mean.shape[1]), method="BFGS", options={"gtol": 1e-6})
+        assert found.fun == pytest.approx(before - saved.item(), abs=1e-6)
+        best = found.x.reshape(2, -1)
+        assert best[0] == pytest.approx(centre.numpy(), abs=1e-3)
+        assert np.exp(2 * best[1]) == pytest.approx(variance.numpy(), rel=1e-3)
+
+
+def test_no_spending_of_the_nats_reaches_a_higher_gap():
+    for entropies, rate, wanted in draws("gap_ceiling", 20):
+        best, fewest = right("gap_ceiling", entropies, rate, wanted)
+        bounds, gains = [(0, entropy) for entropy in entropies], 1 / entropies / len(entropies)
+        spent = optimize.linprog(-gains, A_ub=np.ones((1, len(entropies))), b_ub=[rate], bounds=bounds)
+        assert best == pytest.approx(-spent.fun, abs=1e-8)
+        paid = optimize.linprog(np.ones(len(entropies)), A_ub=-gains[None], b_ub=[-wanted], bounds=bounds)
+        assert fewest == pytest.approx(paid.fun, abs=1e-8)
+
+
+def test_a_code_with_erasures_reaches_the_ceiling():
+    # factors of 2 and 4 values, on a grid; the first is told always, the second in half of all cases
+    first, second, told = np.indices((2, 4, 2)).reshape(3, -1)
+    codes = np.column_stack([first, np.where(told, second + 1, 0)]).astype(float)
+    best, _ = right("gap_ceiling", np.log([2.0, 4.0]), 2 * np.log(2), 0.0)
+    assert disentanglement.mutual_information_gap(codes, np.column_stack([first, second])) == pytest.approx(best)
+
+
+# --- lesson 10 --------------------------------------------------------------------------------------------------------
+
+
+def test_pages_occur_as_often_as_they_should():
+    rng = np.random.default_rng(12)
+    for logits, page in draws("front_page"):
+        ranking = np.argsort(-(logits + rng.gumbel(size=(100_000, len(logits)))), axis=1)[:, : len(page)]
+        events = np.all(ranking == page, axis=1), np.all(np.sort(ranking) == np.sort(page), axis=1)
+        for event, log_p in zip(events, right("front_page", logits, page), strict=True):
+            p = np.exp(log_p)
+            assert event.mean() == pytest.approx(p, abs=5 * np.sqrt(p * (1 - p) / len(ranking)) + 1e-12)
+
+
+def test_all_pages_of_a_length_have_probability_one():
+    logits = np.array([0.3, -1.2, 2.0, 0.0, 0.9])
+    pages = [np.array(page) for page in itertools.permutations(range(5), 3)]
+    both = np.exp([right("front_page", logits, page) for page in pages])
+    assert both[:, 0].sum() == pytest.approx(1)
+    assert both[:, 1].sum() == pytest.approx(6)  # each set comes in six orders
+
+
+def test_sums_behind_a_choice_are_those_that_led_to_it():
+    rng = np.random.default_rng(13)
+    logits, chosen = np.array([0.5, -0.7, 1.2, 0.0]), 3
+    thrown = logits + rng.gumbel(size=(120_000, 4))
+    thrown = thrown[thrown.argmax(axis=1) == chosen]
+    built = np.array([right("sums_behind", logits, chosen, row) for row in rng.uniform(size=(10_000, 4))])
+    assert np.all(built.argmax(axis=1) == chosen)
+    for k in range(4):
+        assert stats.ks_2samp(built[:, k], thrown[:, k]).pvalue > 0.001
+        # and so do the distances to the winner, which hang together with its height
+        assert stats.ks_2samp(built[:, chosen] - built[:, k], thrown[:, chosen] - thrown[:, k]).pvalue > 0.001
+    assert stats.spearmanr(built)[0] == pytest.approx(stats.spearmanr(thrown)[0], abs=0.05)
+
+
+def test_the_uniform_numbers_are_the_conditional_distribution_functions():
+    for logits, chosen, uniforms in draws("sums_behind"):
+        sums = right("sums_behind", logits, chosen, uniforms)
+        top = sums[chosen]
+        reached, _ = integrate.quad(
+            lambda g, a=logits, k=chosen: stats.gumbel_r.pdf(g, a[k]) * np.prod(stats.gumbel_r.cdf(g, np.delete(a, k))),
+            -40,
+            top,
+            points=[top - 1],
+        )
+        assert reached / special.softmax(logits)[chosen] == pytest.approx(uniforms[chosen], abs=1e-7)
+        others = np.arange(len(logits)) != chosen
+        below = stats.gumbel_r.cdf(sums, logits) / stats.gumbel_r.cdf(top, logits)
+        assert below[others] == pytest.approx(uniforms[others])
+
+
+def test_log_z_is_where_the_heights_are_most_probable():
+    for heights, level in draws("log_z_from_heights"):
+        found = optimize.minimize_scalar(
+            lambda place, m=heights: -stats.gumbel_r.logpdf(m, place).sum(),
+            bounds=(heights.min() - 5, heights.max() + 5),
+            method="bounded",
+            options={"xatol": 1e-9},
+        )
+        assert right("log_z_from_heights", heights, level)[0] == pytest.approx(found.x, abs=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 3, 20])
+def test_the_interval_for_log_z_covers_it_as_often_as_it_says(count):
+    rng = np.random.default_rng(14)
+    logits = np.array([0.5, -1.0, 2.0])
+    heights = (logits + rng.gumbel(size=(20_000, count, 3))).max(axis=2)
+    truth = special.logsumexp(logits)
+    low, high = np.array([right("log_z_from_heights", row, 0.8)[1:] for row in heights]).T
+    error = np.sqrt(0.1 * 0.9 / len(heights))
+    assert np.mean(low > truth) == pytest.approx(0.1, abs=4 * error)
+    assert np.mean(high < truth) == pytest.approx(0.1, abs=4 * error)

@@ -525,6 +525,12 @@ def test_right_gradients_pass_and_wrong_ones_are_told():
     assert "with respect to `x`" in verdict.detail
 
 
+def test_an_infinite_way_to_a_right_number_is_told():
+    exercise = _doubling(gradients=("x",))
+    verdict = exercise.examine(lambda x: 2 * x + 1 / (1 + torch.exp(1000 + x * 0)))
+    assert (verdict.kind, verdict.title) == ("gradient", "the gradient is not finite"), str(verdict)
+
+
 def test_of_several_gradients_the_missing_one_is_named():
     exercise = Exercise(
         "product", ("x", "y"), "z", lambda x, y: x * y, [(torch.ones(2), torch.ones(2))], [], [],

@@ -1,12 +1,12 @@
-"""Lesson 09, the β-VAE: its explorers, its exercises, and questions about earlier lessons."""
+"""Lesson 09, the β-VAE: its explorers, its exercises, its problems, and questions about earlier lessons."""
 
 from course_utils.lessons.beta_vae.exercises import (
     EXERCISES,
-    beta_elbo,
     information_gap,
     minibatch_correlation,
+    two_bills,
     warm_up,
-    water_filling,
+    water_level,
 )
 from course_utils.lessons.beta_vae.explorers import EXPLORERS, MODELS, rate_distortion, traversals, valve
 from course_utils.lessons.beta_vae.models import (
@@ -27,6 +27,7 @@ from course_utils.lessons.beta_vae.models import (
     traversal,
     warmed_up,
 )
+from course_utils.lessons.beta_vae.problems import PROBLEMS, fitted_prior, gap_ceiling, market_shares
 from course_utils.lessons.beta_vae.recall import RECALL
 
 __all__ = [
@@ -38,15 +39,18 @@ __all__ = [
     "LATENTS",
     "MODELS",
     "PRESSURE",
+    "PROBLEMS",
     "RECALL",
     "SIDE",
-    "beta_elbo",
     "beta_vae",
     "capacity_vae",
     "codes",
     "ellipses",
+    "fitted_prior",
+    "gap_ceiling",
     "information_gap",
     "latent_kls",
+    "market_shares",
     "minibatch_correlation",
     "new_vae",
     "rate_and_distortion",
@@ -54,8 +58,9 @@ __all__ = [
     "train",
     "traversal",
     "traversals",
+    "two_bills",
     "valve",
     "warm_up",
     "warmed_up",
-    "water_filling",
+    "water_level",
 ]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import torch
-from scipy import special
+from scipy import optimize, special
 
 from course_utils.models.disentanglement import linear_schedule
 from course_utils.workshop.exercises import Exercise, Misconception
@@ -14,91 +14,104 @@ def _tensor(*values):
     return torch.tensor(values, dtype=torch.float64)
 
 
-def _elbo_law(rng):
+def _log_law(rng):
+    """Rates, some of them 0, distortions of either sign, and a β that is not 1."""
     count = rng.integers(1, 7)
-    kl = rng.gamma(1.5, 3.0, count)
-    kl[rng.random(count) < 0.2] = 0.0
-    beta = rng.choice([0.0, 1.0, rng.uniform(0.05, 1), rng.uniform(1, 9)], p=[0.1, 0.1, 0.4, 0.4])
-    reconstruction = rng.normal(-30, 25, count)
-    return torch.tensor(reconstruction), torch.tensor(kl), int(beta) if beta in (0, 1) else float(beta)
+    rate = rng.gamma(1.5, 3.0, count)
+    rate[rng.random(count) < 0.2] = 0.0
+    distortion = rng.normal(30, 25, count)
+    beta = rng.choice([0.0, 2.0, rng.uniform(0.05, 0.9), rng.uniform(1.1, 9)], p=[0.1, 0.1, 0.4, 0.4])
+    elbo, loss = torch.tensor(-distortion - rate), torch.tensor(distortion + beta * rate)
+    return elbo, loss, int(beta) if beta in (0, 2) else float(beta)
 
 
-beta_elbo = Exercise(
-    name="beta_elbo",
-    arguments=("reconstruction", "kl", "beta"),
-    returns="objective",
-    reference=lambda reconstruction, kl, beta: (reconstruction - beta * kl).mean(),
+def _bills(elbo, loss, beta):
+    rate = (loss + elbo) / (beta - 1)
+    return rate, -elbo - rate
+
+
+def _bills_by_algebra(elbo, loss, beta):
+    """Two equations with two unknowns: D + R = −ELBO and D + βR = loss."""
+    system = torch.tensor([[1.0, 1.0], [beta, 1.0]], dtype=elbo.dtype)
+    return tuple(torch.linalg.solve(system, torch.stack([-elbo, loss])))
+
+
+def _bills_loop(elbo, loss, beta):
+    rates, distortions = [], []
+    for bound, cost in zip(elbo.tolist(), loss.tolist(), strict=True):
+        distortions.append((cost + beta * bound) / (1 - beta))
+        rates.append(-bound - distortions[-1])
+    return rates, distortions
+
+
+two_bills = Exercise(
+    name="two_bills",
+    arguments=("elbo", "loss", "beta"),
+    returns=("rate", "distortion"),
+    reference=_bills,
     spellings={
-        "two means": lambda reconstruction, kl, beta: reconstruction.mean() - kl.mean() * beta,
-        "numpy": lambda reconstruction, kl, beta: np.mean(np.asarray(reconstruction) - beta * np.asarray(kl)),
-        "loop": lambda reconstruction, kl, beta: (
-            sum(float(r) - beta * float(k) for r, k in zip(reconstruction, kl, strict=True)) / len(kl)
-        ),
-        "inner product": lambda reconstruction, kl, beta: (
-            torch.stack([reconstruction, kl]).mean(1) @ torch.tensor([1.0, -beta], dtype=torch.float64)
+        "linear system": _bills_by_algebra,
+        "loop": _bills_loop,
+        "numpy": lambda elbo, loss, beta: (
+            (np.asarray(elbo) + np.asarray(loss)) / (beta - 1),
+            (np.asarray(loss) + beta * np.asarray(elbo)) / (1 - beta),
         ),
     },
     probes=[
-        (_tensor(-10.0, -13.0), _tensor(2.0, 3.0), 4.0),
-        (_tensor(-20.5, 3.0, -7.0), _tensor(0.5, 6.0, 1.2), 0.5),
-        (_tensor(-90.0, -85.0, -99.0, -70.0), _tensor(7.0, 0.1, 3.3, 12.0), 2.5),
+        (_tensor(-12.0, -16.0), _tensor(18.0, 25.0), 4.0),
+        (_tensor(-20.5, 3.0, -7.0), _tensor(20.0, -6.0, 6.4), 0.5),
+        (_tensor(-97.0, -85.1, -102.3, -82.0), _tensor(107.5, 85.25, 107.25, 100.0), 2.5),
+        (_tensor(-12.0, -9.5), _tensor(9.0, 9.5), 0),
     ],
-    law=_elbo_law,
+    law=_log_law,
     misconceptions=[
         Misconception(
-            "β on the wrong term",
-            lambda reconstruction, kl, beta: (beta * reconstruction - kl).mean(),
-            "β stands at the reconstruction. It is the KL that is made dearer: multiplying the other term does the "
-            "opposite, as 1/β would.",
+            "ELBO for a cost",
+            lambda elbo, loss, beta: (
+                (loss - elbo) / (beta - 1),
+                elbo - (loss - elbo) / (beta - 1),
+            ),
+            "You took the ELBO for D + R. It is *minus* both bills, a bound that one wants to be high.",
         ),
         Misconception(
-            "β on both terms",
-            lambda reconstruction, kl, beta: beta * (reconstruction - kl).mean(),
-            "You multiplied the whole ELBO by β. Its maximum stays where it was: only the ratio of the terms matters.",
+            "loss for an objective",
+            lambda elbo, loss, beta: ((elbo - loss) / (beta - 1), -elbo - (elbo - loss) / (beta - 1)),
+            "You took the loss for −D − βR. A loss is minimised: it is the sum of the two costs, D + βR.",
         ),
         Misconception(
-            "KL added",
-            lambda reconstruction, kl, beta: (reconstruction + beta * kl).mean(),
-            "The KL is added, so a code would be paid for every nat it costs. In the objective it is subtracted.",
-        ),
-        Misconception(
-            "the loss",
-            lambda reconstruction, kl, beta: -(reconstruction - beta * kl).mean(),
-            "This is the loss, −1 times what was asked for: the objective is to be maximised.",
-        ),
-        Misconception(
-            "sum over the batch",
-            lambda reconstruction, kl, beta: (reconstruction - beta * kl).sum(),
-            "You added up over the batch. Average over the images, so that the value does not depend on their number.",
-        ),
-        Misconception(
-            "β left out",
-            lambda reconstruction, kl, beta: (reconstruction - kl).mean(),
-            "This is the plain ELBO: β is not used.",
+            "difference not divided",
+            lambda elbo, loss, beta: (loss + elbo, -2 * elbo - loss),
+            "The sum of loss and ELBO is not the rate yet. D cancels, and what is left is βR − R.",
         ),
         Misconception(
             "divided by β",
-            lambda reconstruction, kl, beta: (reconstruction - kl / beta).mean(),
-            "You divided the KL by β. A larger β must make a nat of code more expensive.",
+            lambda elbo, loss, beta: (
+                ((loss + elbo) / beta, -elbo - (loss + elbo) / beta) if beta else (loss + elbo, -2 * elbo - loss)
+            ),
+            "You divided by β. One R is in the ELBO already, so the loss holds β − 1 more than that.",
         ),
         Misconception(
-            "KL summed, the rest averaged",
-            lambda reconstruction, kl, beta: reconstruction.mean() - beta * kl.sum(),
-            "The reconstruction is averaged over the images and the KL is added up, so β counts N times. Both terms "
-            "are averaged.",
+            "β + 1",
+            lambda elbo, loss, beta: ((loss + elbo) / (beta + 1), -elbo - (loss + elbo) / (beta + 1)),
+            "You divided by β + 1. The ELBO counts the rate with a minus, so βR − R is left.",
         ),
         Misconception(
-            "a weighted average of the terms",
-            lambda reconstruction, kl, beta: ((1 - beta) * reconstruction - beta * kl).mean(),
-            "You gave the terms the weights 1 − β and β. The weight of the reconstruction stays 1: β = 1 is the ELBO.",
+            "β forgotten in the distortion",
+            lambda elbo, loss, beta: (_bills(elbo, loss, beta)[0], loss - _bills(elbo, loss, beta)[0]),
+            "The rate is right. In the loss it stands with the price β: D = loss − βR.",
+        ),
+        Misconception(
+            "reconstruction",
+            lambda elbo, loss, beta: (_bills(elbo, loss, beta)[0], -_bills(elbo, loss, beta)[1]),
+            "The rate is right. The second is the reconstruction term, E[log p(x|z)]. The distortion is minus that.",
         ),
     ],
     hints=(
-        "The ELBO of an image is its reconstruction term minus its KL.",
-        "One of the two terms is multiplied by β: the one that says what the code costs.",
-        "Then average over the rows.",
+        "Two equations, two unknowns: ELBO = −D − R, and loss = D + βR.",
+        "Add them. The distortion cancels, and (β − 1) R is left.",
+        "`rate = (loss + elbo) / (beta - 1)`, and the distortion is minus the ELBO, minus the rate.",
     ),
-    praise="At β = 1 it is the ELBO; above 1 a lower bound still, but a looser one; below 1 it may be no bound.",
+    praise="Minus the loss is a lower bound like the ELBO for β above 1, only looser; below 1 it may be no bound.",
 )
 
 
@@ -107,120 +120,138 @@ def _water(variances, level):
     return 0.5 * np.log(variances / error).sum(), error.sum()
 
 
-def _water_loop(variances, level):
-    rate = distortion = 0.0
-    for variance in variances:
-        if variance > level:
-            rate += 0.5 * math.log(variance / level)
-            distortion += level
-        else:
-            distortion += variance
-    return rate, distortion
+def _with_error(variances, level):
+    return level, np.minimum(variances, level).sum()
 
 
-def _water_law(rng):
-    """Variances on both sides of the level, all above it, all below, and one that is just the level."""
+def _level(variances, budget):
+    """If the k largest variances were described, the level were ½ Σ log(v/level) = budget; the highest is true."""
+    logs = np.sort(np.log(variances))[::-1]
+    return np.exp(np.max((np.cumsum(logs) - 2 * budget) / np.arange(1, len(logs) + 1)))
+
+
+def _level_loop(variances, budget):
+    described = sorted(variances)
+    while True:
+        level = math.exp((sum(math.log(v) for v in described) - 2 * budget) / len(described))
+        if described[0] >= level:
+            return level, sum(min(v, level) for v in variances)
+        described.pop(0)
+
+
+def _level_by_search(variances, budget):
+    log_level = optimize.brentq(lambda x: _water(variances, np.exp(x))[0] - budget, -60.0, 60.0, xtol=1e-13)
+    return _with_error(variances, np.exp(log_level))
+
+
+def _level_by_halving(variances, budget):
+    low, high = 0.0, float(max(variances))
+    for _ in range(100):
+        middle = (low + high) / 2
+        too_dear = np.log(np.maximum(variances / middle, 1.0)).sum() / 2 > budget
+        low, high = (middle, high) if too_dear else (low, middle)
+    return _with_error(variances, high)
+
+
+def _budget_law(rng):
+    """Variances on both sides of a level, all above it, or one that is just the level; and what that costs."""
     level = float(np.exp(rng.normal(0, 1.2)))
     variances = level * np.exp(rng.normal(rng.choice([-1.5, 0.0, 0.5, 3.0]), 1.2, rng.integers(1, 7)))
     if rng.random() < 0.2:
         variances[-1] = level
-    return variances, level
+    variances[0] = level * np.exp(rng.uniform(0.1, 3))
+    return rng.permutation(variances), float(_water(variances, level)[0])
 
 
-water_filling = Exercise(
-    name="water_filling",
-    arguments=("variances", "level"),
-    returns=("rate", "distortion"),
-    reference=_water,
-    spellings={
-        "loop": _water_loop,
-        "clip": lambda variances, level: (
-            np.clip(np.log(variances / level) / 2, 0, None).sum(),
-            np.where(variances > level, level, variances).sum(),
-        ),
-        "the described ones": lambda variances, level: (
-            0.5 * np.sum(np.log(variances[variances > level]) - np.log(level)),
-            level * np.count_nonzero(variances > level) + variances[variances <= level].sum(),
-        ),
-    },
+water_level = Exercise(
+    name="water_level",
+    arguments=("variances", "budget"),
+    returns=("level", "error"),
+    reference=lambda variances, budget: _with_error(variances, _level(variances, budget)),
+    spellings={"loop": _level_loop, "search": _level_by_search, "halving": _level_by_halving},
     probes=[
-        (np.array([4.0, 1.0, 0.25]), 0.5),
-        (np.array([3.0, 2.0]), 0.3),
-        (np.array([0.9, 0.2, 5.0, 1.7]), 1.2),
+        (np.array([4.0, 1.0]), math.log(2) / 2),
+        (np.array([4.0, 0.25, 1.0]), 1.2),
+        (np.array([0.9, 0.2, 5.0, 1.7]), 0.5),
         (np.array([2.0, 7.5, 0.3]), 2),
         (np.array([0.6]), 1.5),
-        (np.array([3.0]), 0.8),
-        (np.array([1e6, 1e-6, 3.0]), 1e-3),
+        (np.array([3.0, 3.0]), 0.8),
+        (np.array([1e6, 1e-6, 3.0]), 6.0),
     ],
-    law=_water_law,
+    law=_budget_law,
     misconceptions=[
         Misconception(
-            "half missing",
-            lambda variances, level: (2 * _water(variances, level)[0], _water(variances, level)[1]),
-            "The rate is twice too large: a feature costs ½ log(variance / error) nats.",
-        ),
-        Misconception(
-            "negative rates",
-            lambda variances, level: (0.5 * np.log(variances / level).sum(), _water(variances, level)[1]),
-            "Features below the water level got a negative rate. They are not described at all: their rate is 0.",
-        ),
-        Misconception(
-            "cut off after the sum",
-            lambda variances, level: (
-                max(0.0, 0.5 * np.log(variances / level).sum()),
-                _water(variances, level)[1],
+            "all described",
+            lambda variances, budget: _with_error(
+                variances, np.exp(np.log(variances).mean() - 2 * budget / len(variances))
             ),
-            "You cut off at 0 after adding up. Below the level each rate is 0 by itself: it takes nothing from the "
-            "others.",
+            "You let every feature take part. One that varies less than your level would get a negative rate: it is "
+            "not described at all, and the budget is shared among the others.",
+        ),
+        Misconception(
+            "half missing",
+            lambda variances, budget: _with_error(variances, _level(variances, budget / 2)),
+            "Your code costs half of the budget: a feature takes ½ log(variance / level) nats, not the whole "
+            "logarithm.",
         ),
         Misconception(
             "bits",
-            lambda variances, level: (_water(variances, level)[0] / math.log(2), _water(variances, level)[1]),
-            "The rate is in bits. This course counts in nats: use the natural logarithm.",
+            lambda variances, budget: _with_error(variances, _level(variances, budget * math.log(2))),
+            "You read the budget as bits. This course counts in nats: use the natural logarithm.",
         ),
         Misconception(
             "the level everywhere",
-            lambda variances, level: (_water(variances, level)[0], level * len(variances)),
-            "You counted the level as the error of every feature. One that varies less than the level can never be "
-            "that wrong: its error is its variance.",
+            lambda variances, budget: (_level(variances, budget), len(variances) * _level(variances, budget)),
+            "The level is right. You counted it as the error of every feature. One that varies less can never be that "
+            "wrong: its error is its variance.",
         ),
         Misconception(
             "idle features without error",
-            lambda variances, level: (_water(variances, level)[0], level * (variances > level).sum()),
-            "Features that are not described are missing in the distortion. All of their variance is lost.",
-        ),
-        Misconception(
-            "water on top",
-            lambda variances, level: (_water(variances, level)[0], np.maximum(variances, level).sum()),
-            "You took the larger of variance and level. The error is the smaller of the two.",
+            lambda variances, budget: (
+                _level(variances, budget),
+                _level(variances, budget) * (variances > _level(variances, budget)).sum(),
+            ),
+            "The level is right. Features under water are missing in the error. All of their variance is lost.",
         ),
         Misconception(
             "what is explained",
-            lambda variances, level: (_water(variances, level)[0], (variances - np.minimum(variances, level)).sum()),
-            "This is the variance that the code explains. The distortion is what remains.",
+            lambda variances, budget: (
+                _level(variances, budget),
+                np.maximum(variances - _level(variances, budget), 0).sum(),
+            ),
+            "The level is right. The second number is the variance that the code explains. The error is what remains.",
         ),
         Misconception(
-            "one plus the ratio",
-            lambda variances, level: (0.5 * np.log1p(variances / level).sum(), _water(variances, level)[1]),
-            "½ log(1 + variance / level) is what a noisy channel can carry. Here the level is the error that remains, "
-            "a part of the variance: the rate is ½ log(variance / error), and 0 below the level.",
+            "the same nats for each",
+            lambda variances, budget: (
+                np.max(variances * np.exp(-2 * budget / len(variances))),
+                np.sum(variances * np.exp(-2 * budget / len(variances))),
+            ),
+            "You gave every feature the same number of nats. The best code leaves the same *error* in all that it "
+            "describes, and that takes more nats where there is more variance.",
         ),
         Misconception(
             "one logarithm for all",
-            lambda variances, level: (
-                0.5 * math.log(variances.sum() / np.minimum(variances, level).sum()),
-                _water(variances, level)[1],
-            ),
+            lambda variances, budget: _with_error(variances, variances.sum() * np.exp(-2 * budget) / len(variances)),
             "You compared the summed variance with the summed error. Each feature has a rate of its own; the sum "
             "stands outside the logarithm.",
         ),
+        Misconception(
+            "the largest alone",
+            lambda variances, budget: _with_error(variances, variances.max() * np.exp(-2 * budget)),
+            "You spend the whole budget on the feature that varies most. As soon as its error has fallen to the next "
+            "variance, both share what is left.",
+        ),
     ],
     hints=(
-        "The error of a feature is the smaller of its variance and the level.",
-        "Its rate is ½ log(variance / error), which is 0 where they are equal.",
-        "`np.minimum(variances, level)` gives all errors at once. Sum both over the features.",
+        "As the level falls, the rate Σ max(0, ½ log(v_i/level)) rises. So there is one level at which it is the "
+        "budget. Find it by a formula or by a search.",
+        "If the k largest variances are above water: Σ_k log v_i − k log(level) = 2 · budget. Solve for the level, and "
+        "ask whether these k, and no others, are above it.",
+        "Begin with all features, and take the smallest away as long as it lies below the level that you find. Or let "
+        "`scipy.optimize.brentq` find the zero of rate − budget. The error is Σ min(v_i, level).",
     ),
-    praise="That is the whole rate–distortion function of a Gaussian, and what a linear VAE reaches.",
+    praise="Price or budget: the level is βc, so this budget is what a linear VAE spends at β = level/c.",
 )
 
 
@@ -597,4 +628,4 @@ warm_up = Exercise(
     praise="From step `steps` on, what is trained is the ELBO itself.",
 )
 
-EXERCISES = (beta_elbo, water_filling, minibatch_correlation, information_gap, warm_up)
+EXERCISES = (two_bills, water_level, minibatch_correlation, information_gap, warm_up)

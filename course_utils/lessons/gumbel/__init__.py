@@ -1,13 +1,13 @@
-"""Lesson 10, the Gumbel trick: its explorers, its exercises, and questions about earlier lessons."""
+"""Lesson 10, the Gumbel trick: its explorers, its exercises, its problems, and questions about earlier lessons."""
 
 from course_utils.lessons.gumbel.exercises import (
     EXERCISES,
     gumbel_max,
     gumbel_noise,
-    gumbel_softmax,
-    kl_to_uniform,
+    kl_of_choices,
+    relaxed_bit,
     score_estimate,
-    straight_through,
+    ways_back,
 )
 from course_utils.lessons.gumbel.explorers import (
     EXPLORERS,
@@ -32,6 +32,7 @@ from course_utils.lessons.gumbel.models import (
     stamp_score,
     train,
 )
+from course_utils.lessons.gumbel.problems import PROBLEMS, front_page, log_z_from_heights, sums_behind
 from course_utils.lessons.gumbel.recall import RECALL
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "LATENTS",
     "PICTURE",
     "PROBABILITIES",
+    "PROBLEMS",
     "RECALL",
     "STAMPS",
     "STAMP_LOGITS",
@@ -51,15 +53,18 @@ __all__ = [
     "categorical_vae",
     "categories",
     "draw_triangle",
+    "front_page",
     "gumbel_max",
     "gumbel_noise",
-    "gumbel_softmax",
-    "kl_to_uniform",
+    "kl_of_choices",
+    "log_z_from_heights",
     "on_triangle",
+    "relaxed_bit",
     "score_estimate",
     "simplex",
     "stamp_estimates",
     "stamp_score",
-    "straight_through",
+    "sums_behind",
     "train",
+    "ways_back",
 ]

@@ -1,6 +1,5 @@
 """Lesson 10, the Gumbel trick: its exercises."""
 
-import functools
 import math
 
 import numpy as np
@@ -8,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from scipy import special, stats
 
+from course_utils.lessons.gumbel.exercises_relaxed import relaxed_bit, ways_back
 from course_utils.workshop.exercises import Exercise, Misconception
 
 
@@ -236,358 +236,136 @@ gumbel_max = Exercise(
     praise="An exact draw: everything random is in the noise, and the logits only shift it.",
 )
 
-_SOFT_PROBES = list(zip(_LOGIT_PROBES, _NOISE_PROBES, (0.5, 2.0, 0.8), strict=True))
+
+def _choices_law(rng):
+    """One to four pictures, one to four choices, one to five classes; q and prior even, narrow, or alike."""
+    pictures, choices, classes = rng.integers(1, 5), rng.integers(1, 5), rng.integers(1, 6)
+    logits = rng.normal(0, rng.choice([0.5, 1.5, 3.0]), (pictures, choices, classes)) + rng.normal(0, 1)
+    prior_logits = rng.normal(0, rng.choice([0.0, 1.0, 2.0]), (choices, classes)) + rng.normal(0, 1)
+    if rng.random() < 0.15:
+        logits[0] = prior_logits
+    return torch.tensor(logits), torch.tensor(prior_logits)
 
 
-def _soft_law(rng):
-    temperature = rng.choice([1.0, 10 ** rng.uniform(-0.7, 0.7), 10 ** rng.uniform(-0.7, 0.7)])
-    return *_draw_law(rng), 1 if temperature == 1 else float(temperature)
+def _kl_loop(logits, prior_logits):
+    totals = []
+    for picture in logits.tolist():
+        total = 0.0
+        for row, prior in zip(picture, prior_logits.tolist(), strict=True):
+            log_q, log_p = special.log_softmax(row), special.log_softmax(prior)
+            total += sum(math.exp(a) * (a - b) for a, b in zip(log_q, log_p, strict=True))
+        totals.append(total)
+    return totals
 
 
-# Cold, warm, and logits far apart; among them two classes that are as near to each other as the temperature.
-_COLD = [
-    (_tensor([0.3, -0.2, 0.0], [5.0, 5.001, 0.0]), _tensor([-0.4, 0.9, 0.1], [0.5, 0.5, -1.0]), 0.001),
-    (_tensor([1000.0, 0.0, 999.0], [-1000.0, 1.0, 0.0]), _tensor([0.2, 1.0, 0.9], [0.0, -0.7, 1.4]), 0.5),
-    (_tensor([-900.0, -900.0], [800.0, 800.0]), _tensor([1.0, 0.2], [0.5, 0.7]), 0.2),
-    (_tensor([0.5, 0.501, 0.5, 0.4995]), _tensor([0.0, 0.0, 0.0, 0.0]), 0.001),
-    (_tensor([3.0, -2.0, 1.0]), _tensor([0.1, 1.5, -0.6]), 1e5),
-]
+def _kl_parts(logits, prior_logits):
+    return logits.softmax(-1), logits.log_softmax(-1), prior_logits.log_softmax(-1)
 
 
-def _soft_loop(logits, noise, temperature):
-    rows = []
-    for one, other in zip(logits, noise, strict=True):
-        scores = [(a + b) / temperature for a, b in zip(one, other, strict=True)]
-        powers = [torch.exp(score - max(scores)) for score in scores]
-        rows.append(torch.stack([power / sum(powers) for power in powers]))
-    return torch.stack(rows)
+def _with_kl(kl_of):
+    """Build a misconception from (q, log q, log p)."""
+    return lambda logits, prior_logits: kl_of(*_kl_parts(logits, prior_logits))
 
 
-gumbel_softmax = Exercise(
-    name="gumbel_softmax",
-    arguments=("logits", "noise", "temperature"),
-    returns="y",
-    reference=lambda logits, noise, temperature: ((logits + noise) / temperature).softmax(-1),
-    spellings={
-        "log-sum-exp": lambda logits, noise, temperature: torch.exp(
-            (logits + noise) / temperature - torch.logsumexp((logits + noise) / temperature, 1, keepdim=True)
-        ),
-        "loop": _soft_loop,
-        "log-probabilities": lambda logits, noise, temperature: F.softmax(
-            (logits.log_softmax(-1) + noise) / temperature, dim=1
-        ),
-    },
-    probes=_SOFT_PROBES,
-    law=_soft_law,
-    extremes=_COLD,
-    stable="torch.softmax, or take the largest entry of each row out before you exponentiate",
-    gradients=("logits",),
-    misconceptions=[
-        Misconception(
-            "noise divided, logits not",
-            lambda logits, noise, temperature: (logits + noise / temperature).softmax(-1),
-            "You divided only the noise by the temperature. Both belong inside the bracket: (logits + noise) / τ. As "
-            "it stands, the largest entry is no longer distributed as π says.",
-        ),
-        Misconception(
-            "logits divided, noise not",
-            lambda logits, noise, temperature: (logits / temperature + noise).softmax(-1),
-            "You divided only the logits by the temperature. That is an exact draw's softmax from *other* "
-            "probabilities, sharpened by 1/τ.",
-        ),
-        Misconception(
-            "wrong axis",
-            lambda logits, noise, temperature: ((logits + noise) / temperature).softmax(0),
-            "The softmax runs over the rows: columns add up to one. Each row is a draw, so it belongs to the last "
-            "axis.",
-        ),
-        Misconception(
-            "temperature forgotten",
-            lambda logits, noise, temperature: (logits + noise).softmax(-1),
-            "The temperature is missing: this is the case τ = 1.",
-        ),
-        Misconception(
-            "temperature multiplied",
-            lambda logits, noise, temperature: ((logits + noise) * temperature).softmax(-1),
-            "You multiplied by the temperature. Low temperatures must make the draw sharper: divide.",
-        ),
-        Misconception(
-            "no noise",
-            lambda logits, noise, temperature: (logits / temperature).softmax(-1),
-            "There is no noise in it: this is no draw, but a function of the logits alone.",
-        ),
-        Misconception(
-            "noise after the softmax",
-            lambda logits, noise, temperature: (logits / temperature).softmax(-1) + noise,
-            "The noise was added after the softmax, so the result is no point of the simplex. It belongs inside.",
-        ),
-        Misconception(
-            "not normalised",
-            lambda logits, noise, temperature: torch.exp((logits + noise) / temperature),
-            "These are the numerators. Divide each row by its sum.",
-        ),
-        Misconception(
-            "divided after the softmax",
-            lambda logits, noise, temperature: (logits + noise).softmax(-1) / temperature,
-            "You divided the finished softmax by the temperature, so the rows no longer add up to 1. It belongs "
-            "inside: divide the sum first.",
-        ),
-        Misconception(
-            "noise on the probabilities",
-            lambda logits, noise, temperature: ((logits.softmax(-1) + noise) / temperature).softmax(-1),
-            "You added the noise to the probabilities. It is added to their logarithms, or to the logits, which "
-            "differ from them by a constant.",
-        ),
-        Misconception(
-            "logarithm of the logits",
-            lambda logits, noise, temperature: ((logits.log() + noise) / temperature).softmax(-1),
-            "You took the logarithm of the logits, as if they were probabilities. Logits are log-probabilities "
-            "already (but for a constant), and may be negative.",
-        ),
-        Misconception(
-            "one-hot already",
-            lambda logits, noise, temperature: _one_hot(logits + noise),
-            "This is the exact, one-hot draw of Gumbel-max. The relaxed one has a softmax in place of the argmax, and "
-            "a slope.",
-        ),
-    ],
-    hints=(
-        "Replace the argmax of Gumbel-max by a softmax of the same sum.",
-        "Divide the whole sum by the temperature before the softmax.",
-        "`torch.softmax(…, dim=-1)`: one row is one draw.",
-    ),
-    praise="Differentiable in the logits, and as τ falls, ever closer to the exact draw.",
-)
-
-
-def _through_law(rng):
-    logits, noise, temperature = _soft_law(rng)
-    return logits, noise, temperature, torch.tensor(rng.normal(0.3, 1.5, tuple(logits.shape)))
-
-
-def _through(logits, noise, temperature, weights, combine):
-    leaf = logits.detach().clone().requires_grad_()
-    soft = ((leaf + noise) / temperature).softmax(-1)
-    z = combine(_one_hot(soft), soft)
-    total = (weights * z).sum()
-    if not total.requires_grad:
-        return z, torch.zeros_like(leaf)
-    (gradient,) = torch.autograd.grad(total, leaf)
-    return z.detach(), gradient
-
-
-def _straight_through(logits, noise, temperature, weights):
-    return _through(logits, noise, temperature, weights, lambda hard, soft: hard + soft - soft.detach())
-
-
-def _through_on_paper(logits, noise, temperature, weights):
-    soft = ((logits + noise) / temperature).softmax(-1)
-    return _one_hot(soft), soft * (weights - (soft * weights).sum(-1, keepdim=True)) / temperature
-
-
-def _through_torch(logits, noise, temperature, weights):
-    leaf = logits.detach().clone().requires_grad_()
-    soft = F.softmax((leaf + noise) / temperature, dim=-1)
-    z = (_one_hot(soft) - soft).detach() + soft
-    (weights * z).sum().backward()
-    return z, leaf.grad
-
-
-_WEIGHTS = [_tensor([1.0, -0.5, 0.4]), _tensor([0.2, 1.5, -1.0], [1.0, 0.3, 2.0]), _tensor([0.5, -1.0], [2.0, 0.7])]
-
-straight_through = Exercise(
-    name="straight_through",
-    arguments=("logits", "noise", "temperature", "weights"),
-    returns=("z", "gradient"),
-    reference=_straight_through,
-    spellings={
-        "difference detached": _through_torch,
-        "on paper": _through_on_paper,
-        "loop over rows": lambda logits, noise, temperature, weights: tuple(
-            torch.stack(parts)
-            for parts in zip(
-                *[_through_on_paper(*row[:2], temperature, row[2]) for row in zip(logits, noise, weights, strict=True)],
-                strict=True,
-            )
-        ),
-    },
-    probes=[(*probe, weights) for probe, weights in zip(_SOFT_PROBES, _WEIGHTS, strict=True)],
-    law=_through_law,
-    extremes=[(*extreme, extreme[1].flip(-1).contiguous()) for extreme in _COLD],
-    stable="torch.softmax, or take the largest entry of each row out before you exponentiate",
-    misconceptions=[
-        Misconception(
-            "detached on the wrong side",
-            functools.partial(_through, combine=lambda hard, soft: hard + soft.detach() - soft),
-            "The value is right, the gradient has the opposite sign: the term to detach is the one that is subtracted.",
-        ),
-        Misconception(
-            "nothing detached",
-            functools.partial(_through, combine=lambda hard, soft: hard + soft - soft),
-            "The value is right, but the gradient is zero. Three ways lead here: soft − soft without a `detach`, "
-            "which cancels on the way back too; the sum of z without the weights, which is always 1 for a row; and, "
-            "by hand, z in the place of y.",
-        ),
-        Misconception(
-            "relaxed forward too",
-            functools.partial(_through, combine=lambda hard, soft: soft),
-            "The gradient is right. The value should be one-hot: the relaxed draw belongs to the way back only.",
-        ),
-        Misconception(
-            "sum of both",
-            functools.partial(_through, combine=lambda hard, soft: hard + soft),
-            "The value is the hard draw plus the soft one. Subtract the soft one again, without its gradient.",
-        ),
-        Misconception(
-            "noise left out of the way back",
-            lambda logits, noise, temperature, weights: (
-                _one_hot(logits + noise),
-                _through_on_paper(logits, torch.zeros_like(noise), temperature, weights)[1],
-            ),
-            "The value is right. The gradient is that of softmax(logits / τ), without the noise: it must be that of "
-            "the same draw.",
-        ),
-        Misconception(
-            "temperature left out of the way back",
-            lambda logits, noise, temperature, weights: (
-                _one_hot(logits + noise),
-                _through_on_paper(logits, noise, 1.0, weights)[1],
-            ),
-            "The value is right. The gradient is that of τ = 1: divide the sum by the temperature before the softmax.",
-        ),
-        Misconception(
-            "1/τ left out of the way back",
-            lambda logits, noise, temperature, weights: (
-                _one_hot(logits + noise),
-                temperature * _through_on_paper(logits, noise, temperature, weights)[1],
-            ),
-            "The value is right. In the gradient the factor 1/τ is missing: the logits are divided by τ on the way "
-            "there, and so is the slope on the way back.",
-        ),
-        Misconception(
-            "diagonal of the Jacobian",
-            lambda logits, noise, temperature, weights: (
-                _one_hot(logits + noise),
-                (lambda y: weights * y * (1 - y) / temperature)(((logits + noise) / temperature).softmax(-1)),
-            ),
-            "The value is right. For the gradient you took y (1 − y) entry by entry. A softmax couples the classes: "
-            "one logit moves all of them, ∂y_j/∂a_k = y_j (δ_jk − y_k) / τ, and you need the sum over j.",
-        ),
-        Misconception(
-            "identity on the way back",
-            lambda logits, noise, temperature, weights: (_one_hot(logits + noise), weights.clone()),
-            "The gradient was passed on to the logits as if the draw were the logits themselves. It has to go through "
-            "the softmax.",
-        ),
-    ],
-    hints=(
-        "Start with a copy of the logits that asks for a gradient (`clone`, `requires_grad_`). Make the soft draw and "
-        "the one-hot vector of its largest entry.",
-        "z = hard + (soft − soft.detach()) has the value of the first and the gradient of the second.",
-        "`(gradient,) = torch.autograd.grad((weights * z).sum(), logits)`; return z and gradient.",
-    ),
-    praise="One-hot on the way there, soft on the way back. The price is a bias, which section 10.7 measures.",
-)
-
-
-def _choice_law(rng):
-    return (_draw_law(rng)[0] * rng.choice([0.3, 1.0, 3.0]),)
-
-
-def _kl_loop(logits):
-    rows = []
-    for row in logits.tolist():
-        powers = [math.exp(value - max(row)) for value in row]
-        q = [power / sum(powers) for power in powers]
-        rows.append(sum(share * math.log(len(row) * share) for share in q if share > 0))
-    return rows
-
-
-def _entropy(logits):
-    return -(logits.softmax(-1) * logits.log_softmax(-1)).sum(-1)
-
-
-kl_to_uniform = Exercise(
-    name="kl_to_uniform",
-    arguments=("logits",),
+kl_of_choices = Exercise(
+    name="kl_of_choices",
+    arguments=("logits", "prior_logits"),
     returns="kl",
-    reference=lambda logits: math.log(logits.shape[-1]) - _entropy(logits),
+    reference=lambda logits, prior_logits: (
+        logits.softmax(-1) * (logits.log_softmax(-1) - prior_logits.log_softmax(-1))
+    ).sum((-1, -2)),
     spellings={
-        "torch.distributions": lambda logits: torch.distributions.kl_divergence(
+        "torch.distributions": lambda logits, prior_logits: torch.distributions.kl_divergence(
             torch.distributions.Categorical(logits=logits),
-            torch.distributions.Categorical(logits=torch.zeros_like(logits)),
-        ),
-        "loop": _kl_loop,
-        "relative entropy": lambda logits: special.rel_entr(
-            special.softmax(logits.numpy(), axis=1), 1 / logits.shape[1]
+            torch.distributions.Categorical(logits=prior_logits.expand_as(logits)),
         ).sum(1),
-        "scipy": lambda logits: (
-            np.log(logits.shape[1]) - stats.entropy(special.softmax(logits.numpy(), axis=1), axis=1)
+        "loop": _kl_loop,
+        "cross-entropy minus entropy": lambda logits, prior_logits: (
+            torch.einsum("nlk,lk->n", logits.softmax(-1), -prior_logits.log_softmax(-1))
+            - stats.entropy(logits.softmax(-1).numpy(), axis=2).sum(1)
         ),
+        "torch's kl_div": lambda logits, prior_logits: F.kl_div(
+            prior_logits.log_softmax(-1).expand_as(logits), logits.log_softmax(-1), reduction="none", log_target=True
+        ).sum((1, 2)),
     },
     probes=[
-        (_tensor([0.0, 1.0]),),
-        (_tensor([1.0, -0.4, 0.2], [0.0, 3.0, -1.0]),),
-        (_tensor([0.5, 0.1, -2.0, 0.9], [2.0, 2.0, 1.0, -1.0], [0.3, 0.0, 0.2, 0.1]),),
+        (_tensor([[0.0, 0.0]]), _tensor([0.0, math.log(3)])),
+        (_tensor([[1.0, -0.4, 0.2], [0.0, 3.0, -1.0]]), _tensor([0.5, 0.5, -1.0], [2.0, 0.0, 0.3])),
+        (
+            _tensor([[0.5, 0.1, -2.0, 0.9]], [[2.0, 2.0, 1.0, -1.0]], [[0.3, 0.0, 0.2, 0.1]]),
+            _tensor([0.2, -1.0, 0.4, 1.3]),
+        ),
     ],
-    law=_choice_law,
+    law=_choices_law,
     extremes=[
-        (_tensor([1000.0, 0.0], [0.0, 0.5]),),
-        (_tensor([-1000.0, -999.0, -2000.0], [0.0, 0.0, -1000.0]),),
-        (_tensor([900.0, 900.0, 900.0, 901.0]),),
+        (_tensor([[1000.0, 0.0], [0.0, 0.5]]), _tensor([0.0, 1.0], [-50.0, 0.0])),
+        (_tensor([[-1000.0, -999.0, -2000.0]], [[0.0, 0.0, -1000.0]]), _tensor([0.3, 0.0, -50.0])),
+        (_tensor([[900.0, 900.0, 900.0, 901.0]]), _tensor([-900.0, -900.0, -930.0, -902.0])),
     ],
-    stable="log_softmax for log q and softmax for q, so that no logarithm of a 0 is taken",
+    stable="log_softmax for log q and log p and softmax for q, so that no logarithm of a 0 is taken",
     misconceptions=[
         Misconception(
-            "log K missing",
-            lambda logits: -_entropy(logits),
-            "Log K is missing: this is minus the entropy, which is never positive. A divergence is never negative.",
+            "uniform prior",
+            lambda logits, prior_logits: (
+                (logits.softmax(-1) * logits.log_softmax(-1)).sum((-1, -2))
+                + logits.shape[1] * math.log(logits.shape[2])
+            ),
+            "This is the KL to the uniform prior of the text. Here each choice has a prior of its own, with "
+            "favourites: log K becomes an average of −log p under q.",
         ),
         Misconception(
-            "entropy",
-            _entropy,
-            "This is the entropy of q. The KL is log K minus it: large where q is certain.",
+            "prior logits for log p",
+            lambda logits, prior_logits: (logits.softmax(-1) * (logits.log_softmax(-1) - prior_logits)).sum((-1, -2)),
+            "You used the prior's logits where log p belongs. They differ by their log-sum-exp: use log_softmax.",
         ),
         Misconception(
-            "opposite sign",
-            lambda logits: _entropy(logits) - math.log(logits.shape[-1]),
-            "Right but for its sign: this is −KL, as it stands in the ELBO. A divergence is never negative.",
+            "logits for log q",
+            lambda logits, prior_logits: (logits.softmax(-1) * (logits - prior_logits.log_softmax(-1))).sum((-1, -2)),
+            "You used q's logits where log q belongs. They differ by their log-sum-exp: use log_softmax.",
         ),
         Misconception(
-            "log K added to the entropy",
-            lambda logits: math.log(logits.shape[-1]) + _entropy(logits),
-            "The sign of the entropy: KL = Σ q log q + log K, and Σ q log q is minus the entropy.",
-        ),
-        Misconception(
-            "log K for each class",
-            lambda logits: logits.shape[-1] * math.log(logits.shape[-1]) - _entropy(logits),
-            "Log K is added K times. Each class has the weight q_k, and these add up to 1: "
-            "Σ q (log q + log K) = Σ q log q + log K.",
+            "only logits",
+            lambda logits, prior_logits: (logits.softmax(-1) * (logits - prior_logits)).sum((-1, -2)),
+            "You took the difference of the logits. Neither are normalised: each needs its log_softmax.",
         ),
         Misconception(
             "direction swapped",
-            lambda logits: -math.log(logits.shape[-1]) - logits.log_softmax(-1).mean(-1),
-            "This is KL(uniform ‖ q): the average was taken under the prior. Take it under q. (torch's `kl_div(a, b)` "
+            _with_kl(lambda q, log_q, log_p: (log_p.exp() * (log_p - log_q)).sum((-1, -2))),
+            "This is KL(prior ‖ q): the average was taken under the prior. Take it under q. (torch's `kl_div(a, b)` "
             "is KL(b ‖ a), and its a is a logarithm.)",
         ),
         Misconception(
-            "logits taken for log-probabilities",
-            lambda logits: (logits.softmax(-1) * logits).sum(-1) + math.log(logits.shape[-1]),
-            "You used the logits where log q belongs. They differ by the log-sum-exp: use log_softmax.",
+            "entropy left out",
+            _with_kl(lambda q, log_q, log_p: -(q * log_p).sum((-1, -2))),
+            "This is the cross-entropy, −E[log p]. Subtract the entropy of q: a q that equals the prior costs nothing.",
+        ),
+        Misconception(
+            "mean over the choices",
+            _with_kl(lambda q, log_q, log_p: (q * (log_q - log_p)).sum(-1).mean(-1)),
+            "You averaged over the choices. They are independent in q and in the prior, so their KLs add up.",
         ),
         Misconception(
             "mean over the classes",
-            lambda logits: (logits.softmax(-1) * (logits.log_softmax(-1) + math.log(logits.shape[-1]))).mean(-1),
+            _with_kl(lambda q, log_q, log_p: (q * (log_q - log_p)).mean(-1).sum(-1)),
             "You averaged over the classes. The weights q are in the product already: sum.",
+        ),
+        Misconception(
+            "softmax over all choices",
+            lambda logits, prior_logits: torch.distributions.kl_divergence(
+                torch.distributions.Categorical(logits=logits.flatten(1)),
+                torch.distributions.Categorical(logits=prior_logits.flatten().expand(len(logits), -1)),
+            ),
+            "You normalised over all choices together, as if there were one choice among L · K classes. Each of the L "
+            "choices has probabilities of its own.",
         ),
     ],
     hints=(
-        "KL(q ‖ p) = Σ_k q_k (log q_k − log p_k), and every log p_k is −log K.",
-        "The q_k add up to one, so the second part is the constant log K.",
-        "`logits.log_softmax(-1)` is log q; `.exp()` of it is q.",
+        "KL(q ‖ p) = Σ_k q_k (log q_k − log p_k) for one choice. What happens with several independent ones?",
+        "Both log q and log p are a `log_softmax` of their logits over the last axis; the prior's (L, K) broadcasts.",
+        "`(log_q.exp() * (log_q - log_p)).sum((-1, -2))`.",
     ),
-    praise="Between 0, where q knows nothing, and log K, where it is certain: a choice among K can cost at most log K "
-    "nats.",
+    praise="A learned prior makes codes cheaper. But log K is no ceiling any more: what the prior never expects is "
+    "dear.",
 )
 
 
@@ -697,4 +475,4 @@ score_estimate = Exercise(
     praise="Unbiased whatever the baseline is, as long as it does not know the draw.",
 )
 
-EXERCISES = (gumbel_noise, gumbel_max, gumbel_softmax, straight_through, kl_to_uniform, score_estimate)
+EXERCISES = (gumbel_noise, gumbel_max, relaxed_bit, ways_back, kl_of_choices, score_estimate)
