@@ -48,6 +48,13 @@ def gradient_trouble(exercise, function, deadline):
         if absent:
             return replace(missing, detail=f"The numbers are right, but no gradient reaches {listed(absent)}. {cut}")
         for name, got, expected in pairs:
+            if got is not None and np.isnan(got).any() and not (expected is not None and np.isnan(expected).any()):
+                words = (
+                    f"The numbers are right, but the gradient with respect to `{name}` is NaN. What is masked after a NaN "
+                    "was computed with still ruins the gradient, for 0 · NaN is NaN: replace it by a number first "
+                    "(`torch.where`), compute, and mask then."
+                )
+                return Verdict("gradient", "the gradient is NaN", words)
             if got is not None and not exercise._close(got, 0 * got if expected is None else expected).all():
                 words = (
                     f"The numbers are right, but the gradient with respect to `{name}` is not that of the formula: "
