@@ -48,7 +48,7 @@ def gradient_trouble(exercise, function, deadline):
         if absent:
             return replace(missing, detail=f"The numbers are right, but no gradient reaches {listed(absent)}. {cut}")
         for name, got, expected in pairs:
-            if got is not None and np.isnan(got).any() and not (expected is not None and np.isnan(expected).any()):
+            if got is not None and np.isnan(got).any() and not np.isnan(0.0 if expected is None else expected).any():
                 words = (
                     f"The numbers are right, but the gradient with respect to `{name}` is NaN. What is masked after a NaN "
                     "was computed with still ruins the gradient, for 0 · NaN is NaN: replace it by a number first "
