@@ -50,9 +50,9 @@ def gradient_trouble(exercise, function, deadline):
         for name, got, expected in pairs:
             if got is not None and np.isnan(got).any() and not np.isnan(0.0 if expected is None else expected).any():
                 words = (
-                    f"The numbers are right, but the gradient with respect to `{name}` is NaN. What is masked after a NaN "
-                    "was computed with still ruins the gradient, for 0 · NaN is NaN: replace it by a number first "
-                    "(`torch.where`), compute, and mask then."
+                    f"The numbers are right, but the gradient with respect to `{name}` is NaN. What is masked only "
+                    "after a NaN was computed with ruins the gradient all the same, for 0 · NaN is NaN: replace it by "
+                    "a number first (`torch.where`), compute, and mask then."
                 )
                 return Verdict("gradient", "the gradient is NaN", words)
             if got is not None and not exercise._close(got, 0 * got if expected is None else expected).all():
