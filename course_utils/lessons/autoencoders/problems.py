@@ -161,8 +161,8 @@ def _repair(mean, covariance, blur, noise_variance):
 
 def _repair_by_roots(mean, covariance, blur, noise_variance):
     # x = m + A u with uncorrelated u: a matrix of the size of u is inverted, and a singular covariance does no harm
-    values, vectors = linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0))
+    vectors, values, _ = np.linalg.svd(covariance)
+    root = vectors * np.sqrt(values)
     seen = blur @ root
     inverse = linalg.inv(np.eye(len(mean)) + seen.T @ seen / noise_variance)
     gain = root @ inverse @ seen.T / noise_variance

@@ -18,8 +18,8 @@ from course_utils.workshop.verdicts import a, return_words
 _WOULD_SHOW = {
     "healthy": "A healthy VAE reports what it is worth: the line of its own code and the measured ELBO rise together, "
     "well above the dashed line, and each latent earns a KL of a few nats.",
-    "no KL": "Without the KL term codes cost nothing: every latent's KL rises to several times what a healthy one pays, "
-    "and the code, which never subtracts it, reports more than its networks are worth, by about the whole KL.",
+    "no KL": "Without the KL term codes cost nothing: every latent's KL rises to several times what a healthy one "
+    "pays, and the code, which never subtracts it, reports more than its networks are worth, by about the whole KL.",
     "averaged": "With the mean over 64 pixels the KL term weighs 64 times too much: the KL of all latents goes to 0, "
     "the digits all become the mean digit, which is worth the dashed line, and the number reported is small, since it "
     "is a value for each pixel.",
