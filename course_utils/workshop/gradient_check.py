@@ -10,6 +10,12 @@ import numpy as np
 from course_utils.workshop import running
 from course_utils.workshop.verdicts import Verdict, as_numbers, listed, own_line
 
+_INFINITE = "something on the way is infinite, and its slope is 0 · ∞. Look for a function that avoids it."
+_MASKED = (
+    "what is masked only after a NaN was computed with ruins the gradient all the same, for 0 · NaN is NaN. Replace it "
+    "by a number first (`torch.where`), compute, and mask then."
+)
+
 
 def gradient_trouble(exercise, function, deadline):
     """Return the `Verdict` on missing or wrong gradients of an answer whose numbers are right, or None.
@@ -48,12 +54,11 @@ def gradient_trouble(exercise, function, deadline):
         if absent:
             return replace(missing, detail=f"The numbers are right, but no gradient reaches {listed(absent)}. {cut}")
         for name, got, expected in pairs:
-            if got is not None and not np.isfinite(got).all():
-                words = (
-                    f"The numbers are right, but the gradient with respect to `{name}` is not finite: something on the "
-                    "way is infinite, and its slope is 0 · ∞. Look for a function that avoids it."
-                )
-                return Verdict("gradient", "the gradient is not finite", words)
+            finite = expected is None or np.isfinite(expected).all()
+            if got is not None and finite and not np.isfinite(got).all():
+                masked = np.isnan(got).any() and any(_has_nan(value) for value in probe)
+                said = f"The numbers are right, but the gradient with respect to `{name}` is not finite: "
+                return Verdict("gradient", "the gradient is not finite", said + (_MASKED if masked else _INFINITE))
             if got is not None and not exercise._close(got, 0 * got if expected is None else expected).all():
                 words = (
                     f"The numbers are right, but the gradient with respect to `{name}` is not that of the formula: "
@@ -92,3 +97,7 @@ def _stacked(part):
     if isinstance(part, (list, tuple)) and part and all(isinstance(entry, torch.Tensor) for entry in part):
         return torch.stack(list(part))
     return part
+
+
+def _has_nan(value):
+    return running.is_array(value) and bool(np.isnan(as_numbers("argument", value)).any())

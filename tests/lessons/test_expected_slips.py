@@ -25,15 +25,6 @@ def _sorted_level(training, new, share):
     return new < np.sort(training)[int(share * len(training))]
 
 
-def _draw(mean, log_var, noise):
-    return mean + torch.exp(log_var / 2) * noise
-
-
-def _without_gradient(mean, log_var, noise):
-    with torch.no_grad():
-        return _draw(mean, log_var, noise)
-
-
 def _bernoulli(x, logits, small=0.0):
     p = torch.sigmoid(logits)
     return (x * torch.log(p + small) + (1 - x) * torch.log(1 - p + small)).sum(-1)
@@ -41,6 +32,26 @@ def _bernoulli(x, logits, small=0.0):
 
 def _kl(mean, variance, log_variance):
     return 0.5 * (variance + mean**2 - 1 - log_variance).sum(-1)
+
+
+def _tilted(mean, factor):
+    return vae._tilted_kl(mean, factor)
+
+
+def _by_torch(mean, factor):
+    q = torch.distributions.MultivariateNormal(mean, scale_tril=factor)
+    latents = mean.shape[1]
+    prior = torch.distributions.MultivariateNormal(torch.zeros(latents).double(), torch.eye(latents).double())
+    return torch.distributions.kl_divergence(q, prior)
+
+
+def _best(x, decoded, least):
+    return vae._pixel_variances(x, decoded, least)
+
+
+def _with_variances(x, decoded, variances):
+    pixels = torch.distributions.Normal(decoded, variances.sqrt(), validate_args=False).log_prob(x)
+    return variances, pixels.sum(2).mean()
 
 
 def _steps(weight, x, rate):
@@ -113,25 +124,116 @@ SLIPS = {
     "8.1 torch's default": (
         vae.bernoulli_term, lambda x, y: -F.binary_cross_entropy_with_logits(y, x), "torch's default",
     ),
-    "8.2 variance": (vae.kl_term, lambda m, v: _kl(m, v, v.log()), "You took log_var for the variance"),
-    "8.2 scale": (vae.kl_term, lambda m, v: _kl(m, v**2, 2 * v.log()), "You took log_var for the standard deviation"),
-    "8.2 log-scale": (vae.kl_term, lambda m, v: _kl(m, (2 * v).exp(), 2 * v), "logarithm of the standard deviation"),
-    "8.2 stray weight": (vae.kl_term, lambda m, v: 0.00025 * _kl(m, v.exp(), v), "0.00025 times the right one"),
-    "8.2 the other axis": (
-        vae.kl_term, lambda m, v: 0.5 * (v.exp() + m**2 - 1 - v).sum(1 if m.ndim > 1 else 0, keepdim=True), "shape",
+    "8.2 covariance by slogdet": (
+        vae.tilted_kl,
+        lambda m, a: 0.5 * (a.square().sum((1, 2)) + m.square().sum(1) - m.shape[1] - (a @ a.mT).logdet()),
+        "numerically unstable",
     ),
-    "8.2 rank 2 only": (vae.kl_term, lambda m, v: 0.5 * (v.exp() + m**2 - 1 - v).sum(1), "IndexError"),
-    "8.3 detached": (vae.latent_sample, lambda *a: _draw(*a).detach(), "no gradient reaches `mean` and `log_var`"),
-    "8.3 no_grad": (vae.latent_sample, _without_gradient, "no gradient reaches `mean` and `log_var`"),
-    "8.3 NumPy": (
-        vae.latent_sample, lambda m, v, e: m.numpy() + np.exp(v.numpy() / 2) * e.numpy(),
-        "no gradient reaches `mean` and `log_var`",
+    "8.2 determinant": (
+        vae.tilted_kl,
+        lambda m, a: 0.5 * (a.square().sum((1, 2)) + m.square().sum(1) - m.shape[1]) - torch.linalg.det(a).abs().log(),
+        "numerically unstable",
     ),
-    "8.3 half detached": (
-        vae.latent_sample, lambda m, v, e: m + torch.exp(v.detach() / 2) * e, "no gradient reaches `log_var`",
+    "8.2 squares of the variances": (
+        vae.tilted_kl,
+        lambda m, a: _tilted(m, a) + 0.5 * ((a @ a.mT).square().sum((1, 2)) - a.square().sum((1, 2))),
+        "Probe",
     ),
-    "8.3 randn_like": (
-        vae.latent_sample, lambda m, v, e: m + torch.exp(v / 2) * torch.randn_like(m), "Called twice",
+    "8.2 without ½": (vae.tilted_kl, lambda m, a: 2 * _tilted(m, a), "2 times the right one"),
+    "8.2 the other sign": (vae.tilted_kl, lambda m, a: -_tilted(m, a), "the sign is opposite"),
+    "8.2 logarithm added": (
+        vae.tilted_kl, lambda m, a: _tilted(m, a) + 2 * a.diagonal(dim1=1, dim2=2).abs().log().sum(1), "Probe",
+    ),
+    "8.2 no mean": (vae.tilted_kl, lambda m, a: _tilted(0 * m, a), "the square of `mean`"),
+    "8.2 sum of A, squared": (
+        vae.tilted_kl,
+        lambda m, a: _tilted(m, a) + 0.5 * (a.sum((1, 2)).square() - a.square().sum((1, 2))),
+        "Probe",
+    ),
+    "8.2 mean over the latents": (vae.tilted_kl, lambda m, a: _tilted(m, a) / m.shape[1], "columns of `mean`"),
+    "8.2 batch mean": (vae.tilted_kl, lambda m, a: _tilted(m, a).mean(), "should be an array of shape (1,)"),
+    "8.2 diagonal as scales": (
+        vae.tilted_kl,
+        lambda m, a: _kl(m, a.diagonal(dim1=1, dim2=2) ** 2, (a.diagonal(dim1=1, dim2=2) ** 2).log()),
+        "the diagonal of A alone",
+    ),
+    "8.2 diagonal as log-variances": (
+        vae.tilted_kl,
+        lambda m, a: _kl(m, a.diagonal(dim1=1, dim2=2).exp(), a.diagonal(dim1=1, dim2=2)),
+        "Probe",
+    ),
+    "8.2 Cholesky of A": (vae.tilted_kl, lambda m, a: _tilted(m, torch.linalg.cholesky(a)), "LinAlgError"),
+    "8.2 A transposed": (vae.tilted_kl, lambda m, a: _by_torch(m, a.mT), "ValueError"),
+    "8.2 no abs": (vae.tilted_kl, _by_torch, "ValueError"),
+    "8.2 column by column": (
+        vae.tilted_kl, lambda m, a: 0.5 * (a.square().sum(1) + m.square() - 1).sum(1), "Probe",
+    ),
+    "8.3 standard deviations": (
+        vae.pixel_variances, lambda x, f, c: (_best(x, f, c)[0].sqrt(), _best(x, f, c)[1]), "standard deviations",
+    ),
+    "8.3 each digit": (
+        vae.pixel_variances,
+        lambda x, f, c: ((x - f).square().mean(0).clamp(min=c), _best(x, f, c)[1]),
+        "variances should be an array of shape (2,)",
+    ),
+    "8.3 one variance": (
+        vae.pixel_variances,
+        lambda x, f, c: _with_variances(x, f, (x - f).square().mean().clamp(min=c).expand(x.shape[1])),
+        "one variance for all pixels",
+    ),
+    "8.3 torch's variance": (
+        vae.pixel_variances,
+        lambda x, f, c: _with_variances(x, f, (x - f).flatten(0, 1).var(0, correction=0).clamp(min=c)),
+        "around their own mean",
+    ),
+    "8.3 variance of the pictures": (
+        vae.pixel_variances,
+        lambda x, f, c: _with_variances(x, f, f.flatten(0, 1).var(0, correction=0).clamp(min=c)),
+        "Probe",
+    ),
+    "8.3 least for all": (
+        vae.pixel_variances, lambda x, f, c: _with_variances(x, f, torch.full((x.shape[1],), c)), "Probe",
+    ),
+    "8.3 ½ everywhere": (
+        vae.pixel_variances,
+        lambda x, f, c: (_best(x, f, c)[0], -0.5 * (torch.log(2 * math.pi * _best(x, f, c)[0]) + 1).sum()),
+        "you put ½ for every pixel",
+    ),
+    "8.3 without log 2π": (
+        vae.pixel_variances,
+        lambda x, f, c: (_best(x, f, c)[0], _best(x, f, c)[1] + 0.5 * x.shape[1] * math.log(2 * math.pi)),
+        "variances: right",
+    ),
+    "8.3 the loss": (
+        vae.pixel_variances, lambda x, f, c: (_best(x, f, c)[0], -_best(x, f, c)[1]), "the sign is opposite",
+    ),
+    "8.3 for every pixel": (
+        vae.pixel_variances,
+        lambda x, f, c: (_best(x, f, c)[0], torch.distributions.Normal(f, _best(x, f, c)[0].sqrt()).log_prob(x).mean()),
+        "averaged over the pixels",
+    ),
+    "8.3 scale for variance": (
+        vae.pixel_variances,
+        lambda x, f, c: (_best(x, f, c)[0], torch.distributions.Normal(f, _best(x, f, c)[0]).log_prob(x).sum(2).mean()),
+        "variances: right",
+    ),
+    "8.3 no bound": (
+        vae.pixel_variances, lambda x, f, c: _with_variances(x, f, (x - f).square().mean((0, 1))), "not heeded",
+    ),
+    "8.3 bound on the scale": (
+        vae.pixel_variances,
+        lambda x, f, c: _with_variances(x, f, (x - f).square().mean((0, 1)).sqrt().clamp(min=c) ** 2),
+        "Probe",
+    ),
+    "8.3 clipped from above": (
+        vae.pixel_variances, lambda x, f, c: _with_variances(x, f, (x - f).square().mean((0, 1)).clamp(max=c)), "Probe",
+    ),
+    "8.3 divided by N − 1": (
+        vae.pixel_variances,
+        lambda x, f, c: _with_variances(
+            x, f, ((x - f).square().sum((0, 1)) / max(len(x) * len(f) - 1, 1)).clamp(min=c)
+        ),
+        "Probe",
     ),
     "8.4 left on": (vae.training_steps, _steps, "switches the gradient of `weight` on"),
     "8.4 in place": (vae.training_steps, _steps_in_place, "changes `weight` in place"),
@@ -166,3 +268,74 @@ def test_definitions_of_a_quantile_that_decide_alike_are_right():
     for method in ("lower", "higher", "nearest"):
         answer = lambda t, n, s, method=method: n < np.quantile(t, s, method=method)  # noqa: E731
         assert mixtures.anomalies.examine(answer).correct
+
+
+def _tilted_by_slogdet(mean, factor):
+    log_dets = np.linalg.slogdet(factor.numpy())[1]
+    return [float((a**2).sum() + m @ m - len(m)) / 2 - d for a, m, d in zip(factor, mean, log_dets, strict=True)]
+
+
+def _tilted_by_average(mean, factor):
+    size = mean.shape[1]
+    points = math.sqrt(size) * torch.cat([torch.eye(size), -torch.eye(size)]).double()  # with covariance I
+    z = mean[:, None] + points @ factor.mT
+    log_q = -0.5 * size - factor.diagonal(dim1=1, dim2=2).abs().log().sum(1)
+    return log_q + 0.5 * z.square().sum(2).mean(1)
+
+
+RIGHT = {
+    "8.2 slogdet": (vae.tilted_kl, _tilted_by_slogdet),
+    "8.2 as an average over 2L points": (vae.tilted_kl, _tilted_by_average),
+    "8.2 row by row": (
+        vae.tilted_kl,
+        lambda m, a: sum(
+            0.5 * (a[:, k].norm(dim=1) ** 2 + m[:, k] ** 2 - 1) - a[:, k, k].square().log() / 2
+            for k in range(m.shape[1])
+        ),
+    ),
+    "8.2 einsum": (
+        vae.tilted_kl,
+        lambda m, a: (torch.einsum("nij,nij->n", a, a) + torch.einsum("nl,nl->n", m, m)) / 2
+        - torch.einsum("nii->ni", a).abs().log().add(0.5).sum(1),
+    ),
+    "8.2 diagonal set apart": (
+        vae.tilted_kl,
+        lambda m, a: _kl(m, a.diagonal(dim1=1, dim2=2) ** 2, 2 * a.diagonal(dim1=1, dim2=2).abs().log())
+        + 0.5 * a.tril(-1).square().sum((1, 2)),
+    ),
+    "8.3 numpy": (
+        vae.pixel_variances,
+        lambda x, f, c: (lambda r, v: (v, -0.5 * np.sum(np.log(2 * np.pi * v) + r / v)))(
+            np.square(f.numpy() - x.numpy()).mean((0, 1)),
+            np.maximum(np.square(f.numpy() - x.numpy()).mean((0, 1)), c),
+        ),
+    ),
+    "8.3 a list": (vae.pixel_variances, lambda x, f, c: list(_best(x, f, c))),
+    "8.3 bias and scatter": (
+        vae.pixel_variances,
+        lambda x, f, c: _with_variances(
+            x, f, torch.clamp((f - x).flatten(0, 1).var(0, correction=0) + (f - x).mean((0, 1)) ** 2, c)
+        ),
+    ),
+    "8.3 where": (
+        vae.pixel_variances,
+        lambda x, f, c: (lambda r: _with_variances(x, f, torch.where(r < c, torch.tensor(c).double(), r)))(
+            (x - f).pow(2).sum((0, 1)) / (len(x) * len(f))
+        ),
+    ),
+    "8.3 digit by digit": (
+        vae.pixel_variances,
+        lambda x, f, c: (
+            _best(x, f, c)[0],
+            sum(_with_variances(x[[n]], f[:, [n]], _best(x, f, c)[0])[1] for n in range(len(x))) / len(x),
+        ),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spelling", RIGHT)
+def test_an_odd_spelling_of_a_right_answer_is_accepted(spelling):
+    exercise, answer = RIGHT[spelling]
+    verdict = exercise.examine(answer)
+    assert verdict.correct, str(verdict)
+    assert exercise.accepts(answer, exercise.fresh(5, 50))

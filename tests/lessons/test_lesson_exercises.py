@@ -8,6 +8,7 @@ import pytest
 from hostile import CALLABLES, NOT_FUNCTIONS, SLOW
 
 import course_utils.lessons
+from course_utils.workshop.outcomes import OutcomeExercise
 
 LESSONS = {
     info.name: importlib.import_module(f"course_utils.lessons.{info.name}")
@@ -18,6 +19,8 @@ EXERCISES = {
     for topic, lesson in LESSONS.items()
     for exercise in (*lesson.EXERCISES, *getattr(lesson, "PROBLEMS", ()))  # a problem is an exercise like others
 }
+# an answer of these is a number on each of many inputs; of the others it is something that a judge looks at once
+WITH_VALUES = {name: exercise for name, exercise in EXERCISES.items() if not isinstance(exercise, OutcomeExercise)}
 MISCONCEPTIONS = [(name, slip.name) for name, exercise in EXERCISES.items() for slip in exercise.misconceptions]
 SPELLINGS = [(name, spelling) for name, exercise in EXERCISES.items() for spelling in exercise.spellings]
 
@@ -50,7 +53,7 @@ def test_every_misconception_gets_its_own_message(name, slip):
     assert verdict.detail.startswith(declared.message)
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize("name", WITH_VALUES)
 def test_no_two_misconceptions_give_the_same_answers_on_the_probes(name):
     exercise = EXERCISES[name]
     # one that raises on a probe is told apart from the others by its own message, above
@@ -66,13 +69,14 @@ def test_no_two_misconceptions_give_the_same_answers_on_the_probes(name):
 def test_declarations_are_complete(name):
     exercise = EXERCISES[name]
     messages = [slip.message for slip in exercise.misconceptions]
-    assert len(exercise.probes) >= 3
+    assert len(exercise.probes) >= 3 or name not in WITH_VALUES
     assert len(exercise.misconceptions) >= 3
     assert len(set(messages)) == len(messages)
     assert len(exercise.hints) >= 2
     assert exercise.spellings
     assert all(len(probe) == len(exercise.arguments) for probe in exercise.probes)
-    assert all(np.isfinite(part).all() for answer in exercise._results_of(exercise.reference) for part in answer)
+    if name in WITH_VALUES:
+        assert all(np.isfinite(part).all() for answer in exercise._results_of(exercise.reference) for part in answer)
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, indirect=True)

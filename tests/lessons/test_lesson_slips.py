@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_lesson_exercises import EXERCISES
+from test_lesson_exercises import WITH_VALUES as EXERCISES
 
 _ENOUGH = 3
 

@@ -25,7 +25,7 @@ def draws(name, count=6):
 
 def test_problems_are_among_the_exercises():
     assert set(PROBLEMS) <= {name.partition(".")[2] for name in EXERCISES}
-    assert len(PROBLEMS) >= 22
+    assert len(PROBLEMS) >= 28
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -339,6 +339,115 @@ def test_another_model_in_a_black_box_loop_finds_its_posterior():
     grid = torch.stack(torch.meshgrid(*[torch.linspace(-1, 3, 201).double()] * 2, indexing="ij"), -1).reshape(-1, 2)
     weights = torch.softmax(right("regression_log_joint", grid, features, counts, 2.0), 0)
     assert mean.detach().numpy() == pytest.approx((weights @ grid).numpy(), abs=0.05)
+
+
+# --- lesson 07 --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_no_linear_autoencoder_without_offsets_loses_less_and_descent_gets_there(number):
+    mean, covariance, size = draws("cost_of_not_centring", 4)[number]
+    error, surplus = right("cost_of_not_centring", mean, covariance, size)
+    moment = torch.tensor(covariance + np.outer(mean, mean))
+    torch.manual_seed(0)
+    encoder, decoder = (torch.randn(shape, dtype=torch.float64) for shape in ((size, len(mean)), (len(mean), size)))
+
+    def loss():
+        missing = decoder @ encoder - torch.eye(len(mean))
+        return torch.trace(missing @ moment @ missing.T)  # E|WVx − x|²
+
+    weights = [encoder.requires_grad_(), decoder.requires_grad_()]
+    optimizer = torch.optim.LBFGS(weights, max_iter=500, line_search_fn="strong_wolfe", tolerance_grad=1e-9)
+
+    def closure():
+        optimizer.zero_grad()
+        value = loss()
+        value.backward()
+        return value
+
+    optimizer.step(closure)
+    assert loss().item() >= error - 1e-6
+    assert loss().item() == pytest.approx(error, abs=1e-4)
+    assert surplus >= -1e-9
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_the_best_repair_is_what_regression_finds_in_simulated_pictures(number):
+    mean, covariance, blur, noise_variance = draws("best_repair")[number]
+    matrix, offset, error = right("best_repair", mean, covariance, blur, noise_variance)
+    rng = np.random.default_rng(number)
+    x = rng.multivariate_normal(mean, covariance, 200_000, method="eigh")
+    y = x @ blur.T + np.sqrt(noise_variance) * rng.standard_normal((len(x), len(blur)))
+    columns = np.c_[y, np.ones(len(y))]
+    found = np.linalg.lstsq(columns, x, rcond=None)[0]
+    repaired = y @ matrix.T + offset
+    assert np.mean(np.sum((repaired - x) ** 2, axis=1)) == pytest.approx(error, rel=0.02, abs=1e-9)
+    assert repaired.mean(0) == pytest.approx(mean, abs=0.03)
+    # what regression finds in these pictures is better there, and hardly so
+    at_best = np.mean(np.sum((columns @ found - x) ** 2, axis=1))
+    assert at_best <= np.mean(np.sum((repaired - x) ** 2, axis=1)) + 1e-12 <= at_best * 1.001 + 1e-9
+
+
+def test_no_nearby_translation_of_codes_has_a_smaller_error():
+    rng = np.random.default_rng(2)
+    for first, second, _ in draws("translate_codes"):
+        columns = np.c_[first, np.ones(len(first))]
+        fitted = right("translate_codes", first, second, first)
+        least = np.sum((fitted - second) ** 2)
+        solution = np.linalg.lstsq(columns, fitted, rcond=None)[0]
+        assert columns @ solution == pytest.approx(fitted, abs=1e-8)  # it is affine
+        for _ in range(50):
+            moved = columns @ (solution + 1e-3 * rng.normal(size=solution.shape))
+            assert np.sum((moved - second) ** 2) >= least
+
+
+def test_codes_that_differ_by_an_affine_map_are_translated_exactly():
+    rng = np.random.default_rng(3)
+    first, new = rng.normal(size=(9, 3)), rng.normal(size=(4, 3))
+    matrix, shift = rng.normal(size=(3, 2)), rng.normal(size=2)
+    assert right("translate_codes", first, first @ matrix + shift, new) == pytest.approx(new @ matrix + shift)
+
+
+# --- lesson 08 --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_terms_with_gaps_are_those_of_the_small_model_of_what_was_seen(number):
+    x, mean, log_var, noise, decode, scale = draws("elbo_terms_with_gaps")[number]
+    reconstruction, kl = right("elbo_terms_with_gaps", x, mean, log_var, noise, decode, scale)
+    for n in range(len(x)):
+        seen = np.flatnonzero(np.isfinite(x[n].numpy()))
+        scores = []
+        for draw in noise[:, n]:
+            z = mean[n] + torch.exp(log_var[n] / 2) * draw
+            picture = decode(z).numpy()[seen]  # a decoder of these pixels only
+            scores.append(stats.norm.logpdf(x[n].numpy()[seen], picture, scale).sum())
+        assert reconstruction[n].item() == pytest.approx(np.mean(scores), abs=1e-9)
+        price = sum(
+            integrate.quad(
+                lambda z, m=m, s=s: stats.norm.pdf(z, m, s) * (stats.norm.logpdf(z, m, s) - stats.norm.logpdf(z)),
+                m - 12 * s,
+                m + 12 * s,
+            )[0]
+            for m, s in zip(mean[n].tolist(), torch.exp(log_var[n] / 2).tolist(), strict=True)
+        )
+        assert kl[n].item() == pytest.approx(price, abs=1e-6)
+
+
+def test_what_was_not_seen_integrates_to_one():
+    x = torch.tensor([[0.4, float("nan")]], dtype=torch.float64)
+    others = [torch.tensor([value], dtype=torch.float64).reshape(1, 1) for value in (0.2, -0.5)]
+    noise = torch.tensor([[[0.7]]], dtype=torch.float64)
+    decode = PROBLEMS["elbo_terms_with_gaps"].probes[0][4]
+
+    def density(second):
+        whole = x.clone()
+        whole[0, 1] = second
+        return right("elbo_terms_with_gaps", whole, *others, noise, decode, 0.6)[0].exp().item()
+
+    total, _ = integrate.quad(density, -8, 8)
+    seen = right("elbo_terms_with_gaps", x, *others, noise, decode, 0.6)[0].exp().item()
+    assert total == pytest.approx(seen, rel=1e-8)
 
 
 # --- lesson 09 --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Lesson 07, autoencoders and PCA: its explorers, its exercises, and questions about earlier lessons."""
+"""Lesson 07, autoencoders and PCA: explorers, exercises, problems, and questions about earlier lessons."""
 
 from course_utils.lessons.autoencoders.exercises import (
     EXERCISES,
@@ -9,14 +9,18 @@ from course_utils.lessons.autoencoders.exercises import (
 )
 from course_utils.lessons.autoencoders.explorers import EXPLORERS, bottleneck, latent_plane
 from course_utils.lessons.autoencoders.models import CLASS_COLOURS, letters, printed
+from course_utils.lessons.autoencoders.problems import PROBLEMS, best_repair, cost_of_not_centring, translate_codes
 from course_utils.lessons.autoencoders.recall import RECALL
 
 __all__ = [
     "CLASS_COLOURS",
     "EXERCISES",
     "EXPLORERS",
+    "PROBLEMS",
     "RECALL",
+    "best_repair",
     "bottleneck",
+    "cost_of_not_centring",
     "denoising_loss",
     "latent_plane",
     "letters",
@@ -24,4 +28,5 @@ __all__ = [
     "printed",
     "reconstruction_loss",
     "subspace_angle",
+    "translate_codes",
 ]

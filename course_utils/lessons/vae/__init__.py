@@ -1,11 +1,12 @@
-"""Lesson 08, the variational autoencoder: its explorers, its exercises, and questions about earlier lessons."""
+"""Lesson 08, the variational autoencoder: explorers, exercises, problems, and questions about earlier lessons."""
 
+from course_utils.lessons.vae.clinic import EPOCHS, FAULTS, patients
 from course_utils.lessons.vae.exercises import (
     EXERCISES,
     bernoulli_term,
     importance_estimate,
-    kl_term,
-    latent_sample,
+    pixel_variances,
+    tilted_kl,
     tiny_elbo,
     training_steps,
 )
@@ -20,28 +21,36 @@ from course_utils.lessons.vae.explorers import (
     plot_numerals,
 )
 from course_utils.lessons.vae.models import DEEP, gaussian_vae, plain_autoencoder, split_digits, train
+from course_utils.lessons.vae.problems import PROBLEMS, diagnose_six, elbo_terms_with_gaps, train_vae
 from course_utils.lessons.vae.recall import RECALL
 
 __all__ = [
     "BALANCES",
     "DEEP",
+    "EPOCHS",
     "EXERCISES",
     "EXPLORERS",
+    "FAULTS",
     "PAIRS",
+    "PROBLEMS",
     "RECALL",
     "balance",
     "bernoulli_term",
+    "diagnose_six",
+    "elbo_terms_with_gaps",
     "gaussian_vae",
     "importance_estimate",
     "interpolation",
-    "kl_term",
     "latent_plane",
-    "latent_sample",
     "mnist_plane",
+    "patients",
+    "pixel_variances",
     "plain_autoencoder",
     "plot_numerals",
     "split_digits",
+    "tilted_kl",
     "tiny_elbo",
     "train",
+    "train_vae",
     "training_steps",
 ]

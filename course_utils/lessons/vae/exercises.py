@@ -10,196 +10,321 @@ from torch import Tensor
 from course_utils.workshop.exercises import Exercise, Misconception
 
 
-def _kl_loop(mean, log_var):
-    if mean.ndim == 1:
-        return _kl_loop(mean[None], log_var[None])[0]
-    rows = []
-    for one_mean, one_log_var in zip(mean, log_var, strict=True):
-        pairs = zip(one_mean, one_log_var, strict=True)
-        rows.append(sum(0.5 * (math.exp(v) + m * m - 1 - v) for m, v in pairs))
-    return rows
-
-
-def _kl_by_torch(mean, log_var):
-    q = torch.distributions.Normal(torch.as_tensor(mean), torch.exp(0.5 * torch.as_tensor(log_var)))
-    return torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(-1)
-
-
 def _tensor(*values):
     return torch.tensor(values, dtype=torch.float64)
 
 
-def _latent_shape(rng, most):
-    """A shape of one to `most` axes; of any two sizes none is larger by rule."""
-    return tuple(rng.integers(1, 5, rng.integers(1, most + 1)))
+def _diagonal(factor):
+    return torch.diagonal(factor, dim1=-2, dim2=-1)
 
 
-def _latent_law(rng, most=2):
-    shape = _latent_shape(rng, most)
-    mean, log_var = rng.normal(0, 1.5, shape), rng.normal(-0.5, 1.5, shape)
-    mean[rng.random(shape) < 0.1] = 0.0
-    log_var[rng.random(shape) < 0.1] = 0.0
-    return torch.tensor(mean), torch.tensor(log_var)
+def _tilted_kl(mean, factor):
+    spread = factor.square().sum((-2, -1)) + mean.square().sum(-1) - mean.shape[-1]
+    return spread / 2 - _diagonal(factor).abs().log().sum(-1)
 
 
-_LATENT_PROBES = [
-    (_tensor([0.5]), _tensor([-1.0])),
-    (_tensor([1.0, -2.0], [0.3, 0.0], [0.0, 0.4]), _tensor([0.5, -0.7], [-2.0, 0.2], [0.0, 1.1])),
-    (_tensor([0.1, 0.2, -1.5], [2.0, -0.4, 0.6]), _tensor([0.3, -1.2, -0.1], [0.9, -3.0, 0.4])),
-]
+def _tilted_kl_loop(mean, factor):
+    results = []
+    for one_mean, one_factor in zip(mean.tolist(), factor.tolist(), strict=True):
+        total = 0.0
+        for row, m in enumerate(one_mean):
+            total += 0.5 * (sum(a * a for a in one_factor[row]) + m * m - 1) - math.log(abs(one_factor[row][row]))
+        results.append(total)
+    return results
 
-kl_term = Exercise(
-    name="kl_term",
-    arguments=("mean", "log_var"),
+
+def _tilted_kl_by_torch(mean, factor):
+    # a change of sign of whole columns leaves the covariance as it is
+    q = torch.distributions.MultivariateNormal(mean, scale_tril=factor * _diagonal(factor).sign()[:, None])
+    latents = mean.shape[1]
+    prior = torch.distributions.MultivariateNormal(torch.zeros(latents).double(), torch.eye(latents).double())
+    return torch.distributions.kl_divergence(q, prior)
+
+
+def _tilted_kl_by_numpy(mean, factor):
+    mean, factor = np.asarray(mean), np.asarray(factor)
+    traces = np.trace(factor @ factor.swapaxes(1, 2), axis1=1, axis2=2)
+    return 0.5 * (traces + np.einsum("nl,nl->n", mean, mean) - mean.shape[1]) - np.linalg.slogdet(factor)[1]
+
+
+def _tilted_law(rng):
+    count, size = rng.integers(1, 5, 2)
+    factor = np.tril(rng.normal(0, 0.8, (count, size, size)), -1)
+    factor += (
+        np.eye(size) * (np.exp(rng.normal(-0.5, 0.8, (count, size))) * rng.choice([-1, 1], (count, size)))[:, None]
+    )
+    mean = rng.normal(0, 1.5, (count, size))
+    mean[rng.random(mean.shape) < 0.1] = 0.0
+    return torch.tensor(mean), torch.tensor(factor)
+
+
+def _with_tilted_parts(together):
+    """Build a misconception from |A|² (N,), |μ|² (N,), L, log |det A| (N,) and the factor itself."""
+
+    def answer(mean, factor):
+        parts = factor.square().sum((-2, -1)), mean.square().sum(-1), mean.shape[-1]
+        return together(*parts, _diagonal(factor).abs().log().sum(-1), factor)
+
+    return answer
+
+
+tilted_kl = Exercise(
+    name="tilted_kl",
+    arguments=("mean", "factor"),
     returns="kl",
-    reference=lambda mean, log_var: 0.5 * (log_var.exp() + mean**2 - 1 - log_var).sum(-1),
-    spellings={"loop": _kl_loop, "torch.distributions": _kl_by_torch},
-    probes=[*_LATENT_PROBES, (_tensor(0.4, -1.0, 2.0), _tensor(-0.5, 0.7, -1.1))],
-    law=_latent_law,
-    extremes=[(_tensor([0.0, 300.0]), _tensor([-80.0, -0.5])), (_tensor([-2.0, 0.5]), _tensor([40.0, -300.0]))],
-    stable="the logarithm of the variance is there already, as log_var; only one exponential is needed",
+    reference=_tilted_kl,
+    spellings={"loop": _tilted_kl_loop, "torch.distributions": _tilted_kl_by_torch, "numpy": _tilted_kl_by_numpy},
+    probes=[
+        (_tensor([1.0, 0.0]), _tensor([[1.0, 0.0], [0.0, 1.0]])),
+        (_tensor([0.5], [-1.0]), _tensor([[0.4]], [[-2.0]])),
+        (
+            _tensor([1.0, -2.0, 0.0], [0.3, 0.0, 0.7]),
+            _tensor(
+                [[0.5, 0.0, 0.0], [-0.7, -1.5, 0.0], [0.2, 1.1, 0.3]],
+                [[2.0, 0.0, 0.0], [0.4, 0.9, 0.0], [-1.0, 0.6, -0.8]],
+            ),
+        ),
+    ],
+    law=_tilted_law,
+    extremes=[
+        (_tensor([0.5, -1.0, 2.0]), _tensor([[1e-130, 0.0, 0.0], [0.0, -1e-130, 0.0], [0.0, 0.0, 1e-120]])),
+        (_tensor([0.0, 1.0]), _tensor([[1e-130, 0.0], [1.0, 1e-130]])),
+    ],
+    stable="the determinant of a triangular matrix is the product of its diagonal: add the logarithms of their sizes",
     misconceptions=[
         Misconception(
-            "half missing",
-            lambda mean, log_var: (log_var.exp() + mean**2 - 1 - log_var).sum(-1),
-            "Exactly twice too large: the ½ in front of the sum is missing. It comes from the ½ in the exponent of "
-            "the Gaussian density.",
+            "only the diagonal",
+            lambda mean, factor: (
+                0.5 * (_diagonal(factor).square() + mean.square() - 1).sum(-1) - _diagonal(factor).abs().log().sum(-1)
+            ),
+            "You look at the diagonal of A alone. A variance of z is the sum of the squares of a whole *row* of A: the "
+            "tilt makes the draws scatter more.",
+        ),
+        Misconception(
+            "the factor taken for the covariance",
+            lambda mean, factor: (
+                0.5
+                * (
+                    _diagonal(factor).sum(-1)
+                    + mean.square().sum(-1)
+                    - mean.shape[1]
+                    - _diagonal(factor).abs().log().sum(-1)
+                )
+            ),
+            "You take A for the covariance. Draws are z = μ + Aε, so the covariance is AAᵀ (section 6.4).",
+        ),
+        Misconception(
+            "half the logarithm",
+            _with_tilted_parts(
+                lambda spread, squares, size, log_det, factor: 0.5 * (spread + squares - size - log_det)
+            ),
+            "The logarithm has half of its size: log det(AAᵀ) is *twice* log |det A|, and the ½ in front takes that "
+            "back.",
+        ),
+        Misconception(
+            "sign of a diagonal",
+            lambda mean, factor: (
+                0.5 * (factor.square().sum((-2, -1)) + mean.square().sum(-1) - mean.shape[1])
+                - _diagonal(factor).log().sum(-1)
+            ),
+            "The logarithm of a negative number is not a number. A column of A may be turned round without any "
+            "change of AAᵀ, so a diagonal may be negative; what counts is its size.",
+        ),
+        Misconception(
+            "minus L forgotten",
+            _with_tilted_parts(lambda spread, squares, size, log_det, factor: 0.5 * (spread + squares) - log_det),
+            "Too large by ½ for each latent. With A = I and μ = 0 q is the prior, and the divergence must be 0.",
+        ),
+        Misconception(
+            "minus 1 once",
+            _with_tilted_parts(lambda spread, squares, size, log_det, factor: 0.5 * (spread + squares - 1) - log_det),
+            "The 1 is subtracted once; it belongs to each of the L latents. With A = I and μ = 0 q is the prior, and "
+            "the divergence must be 0.",
         ),
         Misconception(
             "mean not squared",
-            lambda mean, log_var: 0.5 * (log_var.exp() + mean - 1 - log_var).sum(-1),
+            lambda mean, factor: _tilted_kl(mean, factor) - 0.5 * (mean.square() - mean).sum(-1),
             "The mean is not squared. A mean of −1 is as far from the prior as one of +1.",
         ),
         Misconception(
-            "minus one forgotten",
-            lambda mean, log_var: 0.5 * (log_var.exp() + mean**2 - log_var).sum(-1),
-            "Too large by ½ for each latent dimension: the −1 is missing. With it the divergence of the prior from "
-            "itself (mean 0, log_var 0) is zero.",
-        ),
-        Misconception(
-            "sum over the batch",
-            lambda mean, log_var: 0.5 * (log_var.exp() + mean**2 - 1 - log_var).sum(0),
-            "You added up over the rows of the batch. Each image has its own KL term: sum over the last axis, the "
-            "latent dimensions, and keep one number per row.",
-        ),
-        Misconception(
             "one number for the batch",
-            lambda mean, log_var: 0.5 * (log_var.exp() + mean**2 - 1 - log_var).sum(),
-            "This is one number for the whole batch. Return one per row: sum over the last axis only.",
+            lambda mean, factor: _tilted_kl(mean, factor).sum(),
+            "This is one number for the whole batch. Each row of `mean` has a q of its own, and its own divergence.",
         ),
         Misconception(
-            "mean over the latents",
-            lambda mean, log_var: 0.5 * (log_var.exp() + mean**2 - 1 - log_var).mean(-1),
-            "You averaged over the latent dimensions. The divergences of independent dimensions add up: use a sum.",
-        ),
-        Misconception(
-            "sign of the log-variance",
-            lambda mean, log_var: 0.5 * (log_var.exp() + mean**2 - 1 + log_var).sum(-1),
-            "The log-variance has the wrong sign. A narrower q is farther from the prior: −log σ² must grow as σ "
-            "shrinks.",
-        ),
-        Misconception(
-            "variance is not exponentiated",
-            lambda mean, log_var: 0.5 * (log_var + mean**2 - 1 - log_var).sum(-1),
-            "You used the log-variance where the variance belongs: the first term is exp(log_var).",
-        ),
-        Misconception(
-            "log-variance taken for log-scale",
-            lambda mean, log_var: 0.5 * ((2 * log_var).exp() + mean**2 - 1 - 2 * log_var).sum(-1),
-            "You treated log_var as the logarithm of the standard deviation. It is the logarithm of the variance: "
-            "exp(log_var) is σ² already.",
-        ),
-        Misconception(
-            "log-variance read as a variance",
-            lambda mean, log_var: 0.5 * (log_var + mean**2 - 1 - log_var.log()).sum(-1),
-            "You took log_var for the variance itself, and the logarithm of a negative one is not a number. log_var is "
-            "log σ² already, and σ² is exp(log_var).",
-        ),
-        Misconception(
-            "log-variance read as a scale",
-            lambda mean, log_var: (0.5 * (log_var**2 + mean**2 - 1) - log_var.log()).sum(-1),
-            "You took log_var for the standard deviation σ. It is log σ²: the variance is exp(log_var), and its "
-            "logarithm is log_var itself.",
-        ),
-        Misconception(
-            "negative",
-            lambda mean, log_var: -0.5 * (log_var.exp() + mean**2 - 1 - log_var).sum(-1),
-            "Right but for its sign: this is −KL, the term as it stands in the ELBO. A divergence is never negative.",
+            "reversed",
+            lambda mean, factor: (
+                (
+                    (torch.linalg.solve_triangular(factor, mean[..., None], upper=False).square().sum((-2, -1)))
+                    + torch.linalg.solve_triangular(
+                        factor, torch.eye(mean.shape[1]).double().expand(factor.shape), upper=False
+                    )
+                    .square()
+                    .sum((-2, -1))
+                    - mean.shape[1]
+                )
+                / 2
+                + _diagonal(factor).abs().log().sum(-1)
+            ),
+            "This is KL(N(0, I) ‖ q), the other way round. The ELBO has KL(q ‖ p): the average is over draws of q.",
         ),
     ],
     hints=(
-        "For one dimension: KL(N(μ, σ²) ‖ N(0, 1)) = ½ (σ² + μ² − 1 − log σ²).",
-        "log_var is log σ². Which function turns it into σ²?",
-        "Sum over the last axis: `.sum(-1)` leaves one number per row.",
+        "log q(z) − log p(z), averaged over z = μ + Aε. With z put in, log q is a constant, an ε² and a "
+        "log-determinant; log p is −|z|²/2 and a constant.",
+        "E|z|² = |μ|² + |A|², the sum of all squared numbers in A. E|ε|² = L. And det of a triangular matrix is the "
+        "product of its diagonal.",
+        "½ (Σ A² + Σ μ² − L) − Σ log |A_ll|, each sum over one row of the batch.",
     ),
-    praise="This is the term that pulls every posterior towards the prior.",
+    praise="For a diagonal A this is the formula above. A tilted q costs no more to write down; it costs L(L − 1)/2 "
+    "more outputs of the encoder.",
 )
 
-_NOISE = [_tensor([0.7]), _tensor([-0.3, 1.0], [0.8, 0.2], [1.4, -0.5]), _tensor([0.6, -1.0, 2.0], [-0.2, 0.3, 0.9])]
+
+def _pixel_variances(x, decoded, least):
+    squares = (x - decoded).square().mean((0, 1))
+    variances = squares.clamp(min=least)
+    return variances, -0.5 * (torch.log(2 * math.pi * variances) + squares / variances).sum()
 
 
-def _sample_law(rng):
-    mean, log_var = _latent_law(rng, most=3)
-    return mean, log_var, torch.tensor(rng.standard_normal(tuple(mean.shape)))
+def _pixel_variances_by_torch(x, decoded, least):
+    rows = (decoded - x).reshape(-1, x.shape[1])
+    scales = torch.maximum(rows.pow(2).sum(0) / len(rows), torch.tensor(least, dtype=x.dtype)).sqrt()
+    return scales**2, torch.distributions.Normal(decoded, scales).log_prob(x).sum(-1).mean()
 
 
-def _latent_loop(mean, log_var, noise):
-    entries = zip(mean.ravel(), log_var.ravel(), noise.ravel(), strict=True)
-    return torch.stack([m + torch.exp(v / 2) * e for m, v, e in entries]).reshape(mean.shape)
+def _pixel_variances_loop(x, decoded, least):
+    variances, total = [], 0.0
+    for d in range(x.shape[1]):
+        residuals = [float(x[n, d] - picture[n, d]) for picture in decoded for n in range(len(x))]
+        square = sum(r * r for r in residuals) / len(residuals)
+        variances.append(max(square, least))
+        total -= 0.5 * math.log(2 * math.pi * variances[-1]) + square / variances[-1] / 2
+    return variances, total
 
 
-latent_sample = Exercise(
-    name="latent_sample",
-    arguments=("mean", "log_var", "noise"),
-    returns="z",
-    reference=lambda mean, log_var, noise: mean + torch.exp(0.5 * log_var) * noise,
-    spellings={
-        "square root": lambda mean, log_var, noise: mean + noise * torch.sqrt(torch.exp(log_var)),
-        "torch.addcmul": lambda mean, log_var, noise: torch.addcmul(mean, torch.exp(log_var / 2), noise),
-        "loop": _latent_loop,
-    },
-    probes=[(*probe, noise) for probe, noise in zip(_LATENT_PROBES, _NOISE, strict=True)],
-    law=_sample_law,
-    gradients=("mean", "log_var"),
+def _with_squares(answer_of):
+    """Build a misconception from the mean squared residuals (D,) and what may be the least variance."""
+    return lambda x, decoded, least: answer_of((x - decoded).square().mean((0, 1)), least)
+
+
+def _term(squares, variances):
+    return -0.5 * (torch.log(2 * math.pi * variances) + squares / variances).sum()
+
+
+def _given(variances_of):
+    """Build a misconception about the variances, with the right term for them after it."""
+
+    def answer(x, decoded, least):
+        variances = variances_of(x, decoded, least)
+        return variances, _term((x - decoded).square().mean((0, 1)), variances)
+
+    return answer
+
+
+def _variances_law(rng):
+    draws, digits, pixels = rng.integers(1, 5, 3)
+    x = rng.normal(0.3, 0.5, (digits, pixels))
+    decoded = (
+        x + rng.normal(0, np.exp(rng.normal(-1, 0.8, pixels)), (draws, digits, pixels)) + rng.normal(0, 0.2, pixels)
+    )
+    if rng.random() < 0.3:
+        decoded[..., 0] = x[:, 0]  # a pixel that is always white, and is drawn so
+    return torch.tensor(x), torch.tensor(decoded), float(rng.choice([1e-4, 0.01, 0.1]))
+
+
+pixel_variances = Exercise(
+    name="pixel_variances",
+    arguments=("x", "decoded", "least"),
+    returns=("variances", "term"),
+    reference=_pixel_variances,
+    spellings={"torch.distributions": _pixel_variances_by_torch, "loop": _pixel_variances_loop},
+    probes=[
+        (_tensor([1.0, 0.0]), _tensor([[0.0, 0.1]]), 0.04),
+        (
+            _tensor([0.2, 1.0, 0.0], [0.9, 0.4, 0.0]),
+            _tensor([[0.1, 0.6, 0.0], [0.5, 0.5, 0.0]], [[0.4, 1.3, 0.0], [0.8, 0.1, 0.0]]),
+            0.01,
+        ),
+        (_tensor([0.5], [0.1], [0.9]), _tensor([[0.2], [0.4], [0.3]]), 0.001),
+    ],
+    law=_variances_law,
     misconceptions=[
         Misconception(
-            "variance for scale",
-            lambda mean, log_var, noise: mean + torch.exp(log_var) * noise,
-            "You multiplied the noise by the variance. Its factor is the standard deviation, the square root of "
-            "exp(log_var): halve the log-variance first.",
+            "one variance for all",
+            _given(lambda x, decoded, least: (x - decoded).square().mean().clamp(min=least).expand(x.shape[1])),
+            "This is one variance for all pixels, as in section 8.2. Here each pixel has its own: average over draws "
+            "and digits, and leave the pixels apart.",
         ),
         Misconception(
-            "log-variance for scale",
-            lambda mean, log_var, noise: mean + log_var * noise,
-            "You multiplied the noise by the log-variance itself. Exponentiate half of it to get σ.",
+            "half for every pixel",
+            _with_squares(
+                lambda squares, least: (
+                    squares.clamp(min=least),
+                    _term(squares.clamp(min=least), squares.clamp(min=least)),
+                )
+            ),
+            "The variances are right. In the term you put ½ for every pixel; r²/2c is ½ only where c is r². A pixel "
+            "held at the least variance has less.",
         ),
         Misconception(
-            "noise alone",
-            lambda mean, log_var, noise: mean + noise,
-            "This draws with standard deviation 1 whatever the encoder says. Scale the noise by exp(log_var / 2).",
+            "the least one added",
+            _given(lambda x, decoded, least: (x - decoded).square().mean((0, 1)) + least),
+            "You add the least variance to each. It is a bound: a pixel with a larger residual keeps its own.",
         ),
         Misconception(
-            "mean forgotten",
-            lambda mean, log_var, noise: torch.exp(0.5 * log_var) * noise,
-            "The mean is missing: the draw must be centred on it.",
+            "no least variance",
+            _with_squares(lambda squares, least: (squares, _term(squares, squares))),
+            "The least variance is not heeded. A pixel that is white in every digit and drawn white has the residual "
+            "0, and a density without bound: the ELBO would say so, and mean nothing.",
         ),
         Misconception(
-            "precision",
-            lambda mean, log_var, noise: mean + torch.exp(-0.5 * log_var) * noise,
-            "The sign in the exponent is wrong: a larger log-variance must spread the draws more, not less.",
+            "centred",
+            _given(lambda x, decoded, least: (x - decoded).flatten(0, 1).var(0, correction=0).clamp(min=least)),
+            "You take the variance of the residuals around their own mean. The likelihood is centred on the decoder's "
+            "picture, and if this is wrong on average, that error counts as well: the mean of the squares.",
         ),
         Misconception(
-            "added instead of multiplied",
-            lambda mean, log_var, noise: mean + torch.exp(0.5 * log_var) + noise,
-            "You added σ to the noise. z = μ + σ·ε: the noise is multiplied by σ.",
+            "pictures averaged",
+            _given(lambda x, decoded, least: (x - decoded.mean(0)).square().mean(0).clamp(min=least)),
+            "You average the draws into one picture, and compare that. The term is an average over draws, so each "
+            "draw has its own residual, and the scatter between the draws belongs to it.",
+        ),
+        Misconception(
+            "standard deviations",
+            _with_squares(
+                lambda squares, least: (squares.clamp(min=least).sqrt(), _term(squares, squares.clamp(min=least)))
+            ),
+            "The term is right. The first result is the root: standard deviations, where variances were asked for.",
+        ),
+        Misconception(
+            "term for the batch",
+            lambda x, decoded, least: (
+                _pixel_variances(x, decoded, least)[0],
+                _pixel_variances(x, decoded, least)[1] * len(x),
+            ),
+            "The variances are right. The term is added up over the digits; the average for one digit was asked for.",
+        ),
+        Misconception(
+            "term for a pixel",
+            lambda x, decoded, least: (
+                _pixel_variances(x, decoded, least)[0],
+                _pixel_variances(x, decoded, least)[1] / x.shape[1],
+            ),
+            "The variances are right. The term is averaged over the pixels: it is a sum over them, or it would weigh "
+            "too little beside the KL term.",
         ),
     ],
     hints=(
-        "A standard normal number ε becomes one with mean μ and standard deviation σ as μ + σ·ε.",
-        "σ is the square root of the variance, and the variance is exp(log_var).",
-        "√exp(a) = exp(a / 2).",
+        "The pixels' terms add up, and each holds its own c alone. So each can be maximised by itself, as in section "
+        "8.2.",
+        "As a function of c, −r²/2c − ½ log 2πc rises up to c = r² and falls after it. If c must not be that small, "
+        "the best one is the smallest allowed.",
+        "r² = (x − decoded).square().mean((0, 1)); c = r².clamp(min=least). The term is Σ_d (−r²/2c − ½ log 2πc) "
+        "with these c, and r² as it was.",
     ),
-    praise="All randomness comes from `noise`, so gradients reach mean and log_var.",
+    praise="So a VAE may learn a variance for every pixel. Without a least one the white corners would make its ELBO "
+    "infinite.",
 )
 
 
@@ -540,4 +665,4 @@ importance_estimate = Exercise(
     praise="With one draw this is the ELBO's estimate; with more it climbs towards log p(x).",
 )
 
-EXERCISES = (kl_term, latent_sample, bernoulli_term, training_steps, importance_estimate)
+EXERCISES = (bernoulli_term, tilted_kl, pixel_variances, training_steps, importance_estimate)
