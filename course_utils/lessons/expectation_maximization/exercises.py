@@ -465,11 +465,12 @@ mixture_elbo = Exercise(
         ),
     ],
     hints=[
-        "Two sums over n and k: one of q_nk · log p(x_n, z_n = k), one of −q_nk · log q_nk.",
+        "log p(x_n) is the logarithm of an average of p(x_n, z_n = k)/q_nk under q_n. Below it lies the average of the "
+        "logarithms, and the logarithm of a quotient is a difference: two sums over n and k.",
         "log p(x_n, z_n = k) is log weights[k] plus the log-density of component k: a table of shape (N, K).",
         "np.sum(q * table) − np.sum(special.xlogy(q, q)); xlogy makes 0 log 0 equal to 0.",
     ],
-    praise="With q equal to the posterior this is log p(X); with any other q it is less.",
+    praise="For one q it reaches log p(X), and for every other it is less. Section 3.3 finds that q.",
 )
 
 EXERCISES = (mixture_elbo, e_step, m_step, bic)

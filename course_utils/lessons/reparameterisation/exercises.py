@@ -411,9 +411,9 @@ correlated_sample = Exercise(
         ),
     ],
     hints=[
-        "np.linalg.cholesky(covariance) is a lower triangular A with AAᵀ = Σ.",
-        "One draw is mean + A @ ε, with a column ε. The noise holds one ε in each row.",
-        "In rows, (A ε)ᵀ = εᵀ Aᵀ.",
+        "E[Aε + b] = b, and its covariance is E[Aε εᵀAᵀ] with E[εεᵀ] = I. So A is a root of Σ in this sense: AAᵀ = Σ.",
+        "The lower triangular one is called the Cholesky factor; np.linalg.cholesky(covariance) computes it.",
+        "One draw is mean + A @ ε, with a column ε. The noise holds one ε in each row, and (A ε)ᵀ = εᵀ Aᵀ.",
     ],
     praise="Every Gaussian is an affine image of the standard one. This is the course's q with all its correlations.",
 )
