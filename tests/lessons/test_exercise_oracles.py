@@ -1,4 +1,4 @@
-"""Right answers of exercises whose formula no page prints, held against others: scikit-learn, differences, quadrature."""
+"""Right answers of exercises whose formula no page prints, held against others: scikit-learn, quadrature, draws."""
 
 import numpy as np
 import pytest
