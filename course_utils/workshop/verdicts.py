@@ -219,7 +219,9 @@ def a(value):
     if value is None:
         return "None"
     name = type(value).__name__
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+    # by the sound: an "en-dee-array", a "you-int8"
+    vowel = name.lower().startswith(("a", "e", "i", "o", "nd"))
+    return f"{'an' if vowel else 'a'} {name}"
 
 
 def shape_words(shape):

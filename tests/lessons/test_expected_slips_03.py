@@ -28,15 +28,23 @@ def _responsibilities(*arguments):
     return special.softmax(_log_joint(*arguments), axis=1)
 
 
+def _told(data, allowed, *parameters):
+    return np.where(allowed, _log_joint(data, *parameters), -np.inf)
+
+
+def _told_responsibilities(*arguments):
+    return special.softmax(_told(*arguments), axis=1)
+
+
 def _way_out(choose):
     """Build an answer that falls back on something where every density of a point has become 0."""
 
-    def answer(data, weights, means, covariances):
-        log_joint = _log_joint(data, weights, means, covariances)
-        joint = np.exp(log_joint)
+    def answer(data, allowed, weights, means, covariances):
+        table = _told(data, allowed, weights, means, covariances)
+        joint = np.exp(table)
         total = joint.sum(axis=1, keepdims=True)
-        distances = ((data[:, None] - means) ** 2).sum(axis=-1)
-        return np.where(total > 0, joint / np.where(total > 0, total, 1), choose(log_joint, weights, distances))
+        distances = np.where(allowed, ((data[:, None] - means) ** 2).sum(axis=-1), np.inf)
+        return np.where(total > 0, joint / np.where(total > 0, total, 1), choose(table, weights * allowed, distances))
 
     return answer
 
@@ -114,30 +122,69 @@ SLIPS = {
         lesson.mixture_elbo, lambda x, q, w, m, c: _bound(x, q, w, m, [np.diag(np.diag(s)) for s in c]),
         "the variances alone",
     ),
-    "3.2 a single point": (lesson.e_step, lambda *a: special.softmax(_stacked(*a), axis=1), "data = [[0. , 0.5]]"),
-    "3.2 squeezed": (lesson.e_step, lambda *a: _responsibilities(*a).squeeze(), "an axis of length 1 is missing"),
-    "3.2 equal shares as a way out": (
-        lesson.e_step, _way_out(lambda table, w, _: np.full_like(table, 1 / len(w))), "numerically unstable",
-    ),
-    "3.2 the weights as a way out": (
-        lesson.e_step, _way_out(lambda table, w, _: np.tile(w, (len(table), 1))), "numerically unstable",
-    ),
-    "3.2 the nearest as a way out": (
-        lesson.e_step, _way_out(lambda table, w, d: _one_hot(d.argmin(axis=1), len(w))), "numerically unstable",
-    ),
-    "3.2 the most probable as a way out": (
-        lesson.e_step, _way_out(lambda table, w, d: _one_hot(table.argmax(axis=1), len(w))), "numerically unstable",
-    ),
-    "3.2 distances as a way out": (
-        lesson.e_step, _way_out(lambda table, w, d: special.softmax(np.log(w) - d / 2, axis=1)), "numerically unstable",
-    ),
-    "3.2 zeros as a way out": (lesson.e_step, _way_out(lambda table, w, d: 0 * table), "numerically unstable"),
-    "3.2 one maximum for all": (
+    "3.2 a single point": (
         lesson.e_step,
-        lambda *a: (lambda t: t / t.sum(axis=1, keepdims=True))(np.exp(_log_joint(*a) - _log_joint(*a).max())),
+        lambda x, allowed, *p: special.softmax(np.where(allowed, _stacked(x, *p), -np.inf), axis=1),
+        "data = [[0. , 0.5]]",
+    ),
+    "3.2 squeezed": (
+        lesson.e_step, lambda *a: _told_responsibilities(*a).squeeze(), "an axis of length 1 is missing",
+    ),
+    "3.2 the E-step of lesson 02": (lesson.e_step, lambda x, _, *p: _responsibilities(x, *p), "notes are not used"),
+    "3.2 set to zero": (
+        lesson.e_step, lambda x, allowed, *p: np.where(allowed, _responsibilities(x, *p), 0), "its share is lost",
+    ),
+    "3.2 shared out evenly again": (
+        lesson.e_step,
+        lambda x, allowed, *p: allowed * (
+            (r := _responsibilities(x, *p)) + (r * ~allowed).sum(1, keepdims=True) / allowed.sum(1, keepdims=True)
+        ),
+        "Probe",
+    ),
+    "3.2 divided by what is left": (
+        lesson.e_step,
+        lambda x, allowed, *p: (lambda r: r / r.sum(1, keepdims=True))(_responsibilities(x, *p) * allowed),
+        "Rule out in the table of logarithms",
+    ),
+    "3.2 a small number against 0/0": (
+        lesson.e_step,
+        lambda x, allowed, *p: (lambda r: r / (r.sum(1, keepdims=True) + 1e-12))(_responsibilities(x, *p) * allowed),
+        "Right up to normalisation",
+    ),
+    "3.2 zeros in the table": (
+        lesson.e_step, lambda x, allowed, *p: special.softmax(np.where(allowed, _log_joint(x, *p), 0.0), axis=1),
+        "a joint density of 1",
+    ),
+    "3.2 low, but not low enough": (
+        lesson.e_step, lambda x, allowed, *p: special.softmax(np.where(allowed, _log_joint(x, *p), -1e3), axis=1),
         "numerically unstable",
     ),
-    "3.2 transposed": (lesson.e_step, lambda *a: _responsibilities(*a).T, "the result is transposed"),
+    "3.2 the others instead": (
+        lesson.e_step, lambda x, allowed, *p: special.softmax(np.where(allowed, -np.inf, _log_joint(x, *p)), axis=1),
+        "True means that a component is possible",
+    ),
+    "3.2 notes in the exponent": (
+        lesson.e_step, lambda x, allowed, *p: special.softmax(_log_joint(x, *p) + allowed, axis=1), "Probe",
+    ),
+    "3.2 equal shares as a way out": (
+        lesson.e_step, _way_out(lambda table, w, _: (w > 0) / (w > 0).sum(1, keepdims=True)), "numerically unstable",
+    ),
+    "3.2 the weights as a way out": (
+        lesson.e_step, _way_out(lambda table, w, _: w / w.sum(1, keepdims=True)), "numerically unstable",
+    ),
+    "3.2 the nearest as a way out": (
+        lesson.e_step, _way_out(lambda table, w, d: _one_hot(d.argmin(axis=1), w.shape[1])), "numerically unstable",
+    ),
+    "3.2 the most probable as a way out": (
+        lesson.e_step, _way_out(lambda table, w, d: _one_hot(table.argmax(axis=1), w.shape[1])), "numerically unstable",
+    ),
+    "3.2 zeros as a way out": (lesson.e_step, _way_out(lambda table, w, d: 0 * w), "numerically unstable"),
+    "3.2 one maximum for all": (
+        lesson.e_step,
+        lambda *a: (lambda t: t / t.sum(axis=1, keepdims=True))(np.exp(_told(*a) - _told(*a).max())),
+        "numerically unstable",
+    ),
+    "3.2 transposed": (lesson.e_step, lambda *a: _told_responsibilities(*a).T, "the result is transposed"),
     "3.3 np.cov": (lesson.m_step, _with_np_cov(), "unless told ddof=0"),
     "3.3 np.cov, with ddof=0": (lesson.m_step, _with_np_cov(ddof=0), "np.atleast_2d makes one of it"),
     "3.3 = for +=": (lesson.m_step, _overwritten, "Only the last point counts"),
@@ -187,8 +234,18 @@ def _by_roots(data, r, old_means):
 
 
 def _by_odds(*arguments):
-    table = _log_joint(*arguments)
-    return 1 / np.exp(np.minimum(table[:, None] - table[:, :, None], 700)).sum(axis=-1)
+    table = _told(*arguments)
+    differences = np.where(table[:, :, None] > -np.inf, table[:, None] - table[:, :, None], np.inf)
+    return 1 / np.exp(np.minimum(differences, 800)).sum(axis=-1)
+
+
+def _smaller_mixtures(data, allowed, weights, means, covariances):
+    """A point with a note is a point of the mixture of what is left."""
+    rows = np.zeros(allowed.shape)
+    for row, x, possible in zip(rows, data, allowed, strict=True):
+        kept = weights[possible] / weights[possible].sum()
+        row[possible] = _responsibilities(x[None], kept, means[possible], covariances[possible])[0]
+    return rows
 
 
 RIGHT = {
@@ -199,7 +256,14 @@ RIGHT = {
         lesson.mixture_elbo, lambda x, q, *p: (q * _log_joint(x, *p)).sum() + stats.entropy(q, axis=1).sum(),
     ),
     "3.2 odds": (lesson.e_step, _by_odds),
-    "3.2 single precision": (lesson.e_step, lambda *a: torch.softmax(torch.as_tensor(_log_joint(*a)), dim=1).float()),
+    "3.2 single precision": (lesson.e_step, lambda *a: torch.softmax(torch.as_tensor(_told(*a)), dim=1).float()),
+    "3.2 a mixture of what is left": (lesson.e_step, _smaller_mixtures),
+    "3.2 the logarithm of the note": (
+        lesson.e_step, lambda x, allowed, *p: special.softmax(_log_joint(x, *p) + np.log(allowed), axis=1),
+    ),
+    "3.2 very low": (
+        lesson.e_step, lambda x, allowed, *p: special.softmax(_log_joint(x, *p) - 1e9 * (1 - allowed), axis=1),
+    ),
     "3.3 square roots": (lesson.m_step, _by_roots),
     "3.4 without halves": (
         lesson.bic, lambda fit, k, d, n: (k * (d + 1) * (d + 2) // 2 - 1) * math.log(n) - 2 * fit,

@@ -8,8 +8,17 @@ from scipy import linalg, stats
 from course_utils.lessons.reparameterisation import exercises as lesson
 
 
+def _scores(z, mean, scale):
+    return (z - mean) ** 2 / scale**3 - 1 / scale
+
+
 def _score(z, mean, scale, values, axis=0):
-    return np.mean(values[:, None] * (z - mean) / scale**2, axis=axis)
+    return np.mean(values[:, None] * _scores(z, mean, scale), axis=axis)
+
+
+def _slopes(power, factor=1.0):
+    """Build an answer to 6.1 with (z − μ)²/σ^power − factor/σ for the score."""
+    return lambda z, m, s, f: np.mean(f[:, None] * ((z - m) ** 2 / s**power - factor / s), axis=0)
 
 
 def _others(values):
@@ -74,26 +83,44 @@ def _normal(m, v):
 
 
 SLIPS = {
+    "6.1 the page's own": (
+        lesson.score_gradient, lambda z, m, s, f: np.mean(f[:, None] * (z - m) / s**2, axis=0), "respect to the mean",
+    ),
+    "6.1 exponent alone": (lesson.score_gradient, _slopes(3, 0.0), "is not. It depends on σ too"),
+    "6.1 both signs turned": (lesson.score_gradient, lambda z, m, s, f: -_score(z, m, s, f), "sign"),
+    "6.1 normaliser with a plus": (lesson.score_gradient, _slopes(3, -1.0), "normaliser has the wrong sign"),
+    "6.1 half a normaliser": (lesson.score_gradient, _slopes(3, 0.5), "everything is multiplied by ½"),
+    "6.1 the power kept": (lesson.score_gradient, _slopes(2), "σ³ belongs there"),
+    "6.1 the fourth power": (lesson.score_gradient, _slopes(4), "Probe"),
+    "6.1 for the logarithm": (
+        lesson.score_gradient, lambda z, m, s, f: s * _score(z, m, s, f), "the gradient with respect to log σ",
+    ),
+    "6.1 for the variance": (
+        lesson.score_gradient, lambda z, m, s, f: _score(z, m, s, f) / (2 * s), "respect to the variance",
+    ),
+    "6.1 the variance for the scale": (
+        lesson.score_gradient, lambda z, m, s, f: _score(z, m, s**0.5, f), "treated as the variance",
+    ),
+    "6.1 the draws for the distances": (
+        lesson.score_gradient, lambda z, m, s, f: _score(z, 0, s, f), "how far each draw lies from the mean",
+    ),
     "6.1 mean over coordinates": (
         lesson.score_gradient, lambda *a: _score(*a, axis=1), "The average runs over the coordinates",
     ),
     "6.1 sum": (lesson.score_gradient, lambda z, m, s, f: len(z) * _score(z, m, s, f), "You sum over the draws"),
     "6.1 no score": (lesson.score_gradient, lambda z, m, s, f: np.full(len(m), f.mean()), "The score is missing"),
-    "6.1 score alone": (lesson.score_gradient, lambda z, m, s, f: ((z - m) / s**2).mean(0), "the average score"),
-    "6.1 precision of the scale": (lesson.score_gradient, lambda z, m, s, f: _score(z, m, s**0.5, f), "standard dev"),
-    "6.1 variance taken twice": (lesson.score_gradient, lambda z, m, s, f: _score(z, m, s**2, f), "square of `scale`"),
+    "6.1 score alone": (lesson.score_gradient, lambda z, m, s, f: _scores(z, m, s).mean(0), "the average score"),
     "6.1 baseline": (lesson.score_gradient, lambda z, m, s, f: _score(z, m, s, f - f.mean()), "that is a baseline"),
     "6.1 log-density": (
         lesson.score_gradient, lambda z, m, s, f: (f[:, None] * stats.norm.logpdf(z, m, s)).mean(0),
         "by log q of each coordinate",
     ),
     "6.1 D for K": (
-        lesson.score_gradient, lambda z, m, s, f: (f[:, None] * (z - m) / s**2).sum(0) / len(m), "number of columns",
+        lesson.score_gradient, lambda z, m, s, f: (f[:, None] * _scores(z, m, s)).sum(0) / len(m), "number of columns",
     ),
-    "6.1 no new axis": (lesson.score_gradient, lambda z, m, s, f: np.mean(f * (z - m) / s**2, axis=0), "broadcast"),
+    "6.1 no new axis": (lesson.score_gradient, lambda z, m, s, f: np.mean(f * _scores(z, m, s), axis=0), "broadcast"),
     "6.1 divided by K − 1": (
-        lesson.score_gradient,
-        lambda z, m, s, f: (f[:, None] * (z - m) / s**2).sum(0) / max(len(z) - 1, 1), "Probe",
+        lesson.score_gradient, lambda z, m, s, f: f @ _scores(z, m, s) / max(len(z) - 1, 1), "Probe",
     ),
     "6.2 own value": (
         lesson.leave_one_out_gradient, lambda f, s: ((f - f.mean())[:, None] * s).mean(0), "the draw's own value",
@@ -238,16 +265,27 @@ def _forward_substitution(noise, mean, covariance):
     return [mean + factor @ row for row in noise]
 
 
+def _by_log_scale(z, mean, scale, values):
+    log_scale = _leaf(np.log(scale))
+    log_q = torch.distributions.Normal(torch.tensor(mean), log_scale.exp()).log_prob(torch.tensor(z))
+    (slope,) = torch.autograd.grad((torch.tensor(values) @ log_q).sum() / len(z), log_scale)
+    return slope / torch.tensor(scale)
+
+
 RIGHT = {
     "6.1 einsum": (
         lesson.score_gradient,
-        lambda z, m, s, f: np.einsum("k,kd->d", f, z - m) / s**2 / f.size,
+        lambda z, m, s, f: np.einsum("k,kd->d", f, (z - m + s) * (z - m - s)) / s**3 / f.size,
     ),
     "6.1 column by column, as a list": (
         lesson.score_gradient,
-        lambda z, m, s, f: [float(np.dot(f, z[:, d] - m[d]) / (s[d] * s[d] * len(f))) for d in range(len(m))],
+        lambda z, m, s, f: [
+            float(np.dot(f, ((z[:, d] - m[d]) / s[d]) ** 2 - 1) / (s[d] * len(f))) for d in range(len(m))
+        ],
     ),
-    "6.1 average": (lesson.score_gradient, lambda z, m, s, f: np.average(((z - m) / s / s).T * f, axis=1)),
+    "6.1 average": (lesson.score_gradient, lambda z, m, s, f: np.average(_scores(z, m, s).T * f, axis=1)),
+    "6.1 autograd of the log-scale": (lesson.score_gradient, _by_log_scale),
+    "6.1 single precision": (lesson.score_gradient, lambda *a: _score(*a).astype(np.float32)),
     "6.2 covariance": (
         lesson.leave_one_out_gradient,
         lambda f, s: np.cov(f, s, rowvar=False)[0, 1:] if len(f) > 1 else None,

@@ -12,6 +12,7 @@ import torch
 from hostile import CALLABLES, NOT_FUNCTIONS, SLOW
 
 from course_utils.workshop.exercises import Exercise, Misconception
+from course_utils.workshop.verdicts import a
 
 
 def _mean_and_variance(data):
@@ -602,3 +603,19 @@ def test_a_misconception_that_raises_is_recognised_up_to_there(share):
 def test_what_raises_otherwise_is_no_such_misconception(share, answer):
     verdict = share.examine(answer)
     assert (verdict.kind, verdict.misconception) == ("raised", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (np.zeros(2), "an ndarray"),
+        (3, "an int"),
+        (0.5, "a float"),
+        (np.uint8(1), "a uint8"),
+        ([], "a list"),
+        (torch.zeros(2), "a Tensor"),
+        (None, "None"),
+    ],
+)
+def test_a_type_has_the_article_that_one_says(value, words):
+    assert a(value) == words

@@ -181,7 +181,7 @@ def prior_strength():
                 minimum=0,
                 maximum=200,
                 step=5,
-                value=0,
+                value=5,
             ),
             Slider("count", label="eruptions seen", symbol="N", minimum=1, maximum=272, step=1, value=10),
         ],

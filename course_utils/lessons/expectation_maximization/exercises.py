@@ -2,62 +2,26 @@
 
 import numpy as np
 import torch
-from scipy import special, stats
+from scipy import special
 
 from course_utils.lessons.expectation_maximization.exercise_bic import bic
+from course_utils.lessons.expectation_maximization.exercise_e_step import e_step
+from course_utils.lessons.expectation_maximization.small_mixtures import (
+    CLOUD,
+    ERUPTIONS,
+    FAR_OUT,
+    GEYSER,
+    SMALL,
+    SOFT,
+    THREE,
+    TWO,
+    log_joint,
+    log_joint_torch,
+    mixture,
+    one_hot,
+    posterior,
+)
 from course_utils.workshop.exercises import Exercise, Misconception
-
-
-def _log_joint(data, weights, means, covariances):
-    """Log π_k + log N(x_n | μ_k, Σ_k), an array (N, K)."""
-    columns = [
-        stats.multivariate_normal.logpdf(data, mean, covariance).reshape(len(data))
-        for mean, covariance in zip(means, covariances, strict=True)
-    ]
-    return np.log(weights) + np.stack(columns, axis=1)
-
-
-def _posterior(data, weights, means, covariances):
-    return special.softmax(_log_joint(data, weights, means, covariances), axis=1)
-
-
-def _log_joint_torch(data, weights, means, covariances):
-    components = torch.distributions.MultivariateNormal(torch.as_tensor(means), torch.as_tensor(covariances))
-    return torch.log(torch.as_tensor(weights)) + components.log_prob(torch.as_tensor(data)[:, None, :])
-
-
-def _random_covariances(rng, components, columns):
-    roots = rng.normal(size=(components, columns, columns))
-    return roots @ roots.transpose(0, 2, 1) + 0.5 * np.eye(columns)
-
-
-_RNG = np.random.default_rng(31)
-_TWO = (
-    np.array([0.3, 0.7]),
-    np.array([[0.0, 0.0], [2.0, 1.0]]),
-    np.array([[[1.0, 0.4], [0.4, 0.5]], [[2.0, -0.5], [-0.5, 1.0]]]),
-)
-_THREE = (np.array([0.2, 0.5, 0.3]), 2 * _RNG.normal(size=(3, 3)), _random_covariances(_RNG, 3, 3))
-_GEYSER = (
-    np.array([0.36, 0.64]),
-    np.array([[2.0, 54.0], [4.3, 80.0]]),
-    np.array([[[0.07, 0.4], [0.4, 34.0]], [[0.17, 0.9], [0.9, 36.0]]]),
-)
-_ERUPTIONS = np.array([[3.6, 79.0], [1.8, 54.0], [3.333, 74.0], [2.283, 62.0], [4.533, 85.0], [2.883, 55.0]])
-_SMALL = np.array([[0.0, 0.5], [1.0, 0.5], [2.5, 0.0]])
-_CLOUD = 2 * _RNG.normal(size=(8, 3))
-
-
-def _mixture(rng):
-    """Draw data and a mixture: one to four components and points, one to three dimensions, some means equal."""
-    components, columns = rng.integers(1, 5), rng.integers(1, 4)
-    means = rng.normal(0, 2, (components, columns))
-    if rng.random() < 0.2:
-        means[:] = means[0]
-    covariances = _random_covariances(rng, components, columns)
-    near = rng.integers(components, size=rng.integers(1, 5))
-    data = means[near] + np.sqrt(covariances[near].diagonal(axis1=1, axis2=2)) * rng.normal(size=(len(near), columns))
-    return data, rng.dirichlet(np.full(components, 2.0)), means, covariances
 
 
 def _shares(rng, count, components):
@@ -68,151 +32,6 @@ def _shares(rng, count, components):
         if kept.any() and (np.delete(table, row, axis=0)[:, ~kept] > 0).any(axis=0).all():
             table[row] = table[row] * kept / table[row][kept].sum()
     return table
-
-
-# 80 standard deviations away from every component, beside ordinary points: a tie between equal shapes, one where the
-# wider component wins although the other is nearer, one that is shared without a tie, two in one dimension.
-_EYE = np.eye(2)
-_FAR_OUT = [
-    (
-        np.array([[0.0, 80.0], [0.5, 0.0], [0.0, -60.0]]),
-        np.array([0.25, 0.75]),
-        np.array([[-1.0, 0.0], [1.0, 0.0]]),
-        np.array([_EYE, _EYE]),
-    ),
-    (
-        np.array([[60.0, 0.0], [1.0, 1.0], [62.0, -50.0]]),
-        np.array([0.6, 0.4]),
-        np.array([[2.0, 0.0], [-2.0, 0.0]]),
-        np.array([_EYE, 1.5 * _EYE]),
-    ),
-    (
-        np.array([[60.0, 0.0], [-80.0, 3.0]]),
-        np.array([0.3, 0.7]),
-        np.array([[0.01, 0.0], [-0.01, 0.0]]),
-        np.array([_EYE, _EYE]),
-    ),
-    (np.array([[-80.0]]), np.array([0.2, 0.8]), np.array([[0.005], [-0.005]]), np.array([[[1.0]], [[1.0]]])),
-    (np.array([[60.0, -70.0], [-80.0, 10.0], [1.0, 1.0]]), *_TWO),
-]
-_STABLE = "log-densities (logpdf) all the way, with log-sum-exp over the components of each point"
-
-
-# E-step
-def _e_step_loop(data, weights, means, covariances):
-    rows = []
-    for x in data:
-        terms = []
-        for weight, mean, covariance in zip(weights, means, covariances, strict=True):
-            square = (x - mean) @ np.linalg.solve(covariance, x - mean)
-            terms.append(np.log(weight) - 0.5 * (np.linalg.slogdet(2 * np.pi * covariance)[1] + square))
-        top = max(terms)
-        shares = [np.exp(term - top) for term in terms]
-        rows.append([share / sum(shares) for share in shares])
-    return rows
-
-
-def _e_step_naive(data, weights, means, covariances):
-    joint = np.exp(_log_joint(data, weights, means, covariances))
-    return joint / joint.sum(axis=1, keepdims=True)
-
-
-def _without_determinant(data, weights, means, covariances):
-    half_logdets = 0.5 * np.linalg.slogdet(covariances)[1]
-    return special.softmax(_log_joint(data, weights, means, covariances) + half_logdets, axis=1)
-
-
-def _one_hot(table):
-    return np.eye(table.shape[1])[np.argmax(table, axis=1)]
-
-
-e_step = Exercise(
-    name="e_step",
-    arguments=("data", "weights", "means", "covariances"),
-    returns="responsibilities",
-    reference=_posterior,
-    spellings={
-        "loop": _e_step_loop,
-        "torch": lambda *arguments: torch.softmax(_log_joint_torch(*arguments), dim=1),
-        "logsumexp": lambda *arguments: np.exp(
-            _log_joint(*arguments) - special.logsumexp(_log_joint(*arguments), axis=1, keepdims=True)
-        ),
-        "odds": lambda *arguments: [
-            [1 / np.sum(np.exp(np.minimum(row - value, 600))) for value in row] for row in _log_joint(*arguments)
-        ],
-    },
-    probes=[
-        (_SMALL, *_TWO),
-        (_ERUPTIONS, *_GEYSER),
-        (_CLOUD, *_THREE),
-        (_SMALL[:1], *_TWO),
-        (np.array([[-1.0], [0.5]]), np.array([1.0]), np.array([[2.0]]), np.array([[[0.7]]])),
-    ],
-    law=_mixture,
-    extremes=_FAR_OUT,
-    stable=_STABLE,
-    misconceptions=[
-        Misconception(
-            "weights left out",
-            lambda data, weights, means, covariances: _posterior(data, np.ones(len(weights)), means, covariances),
-            "The weights π_k are missing. A rare component needs more evidence: Bayes' rule multiplies each density "
-            "by its prior probability.",
-        ),
-        Misconception(
-            "not normalised",
-            lambda *arguments: np.exp(_log_joint(*arguments)),
-            "These are the joint densities p(x, z = k). Divide each row by its sum, p(x), so that it adds up to 1.",
-        ),
-        Misconception(
-            "normalised over the data",
-            lambda *arguments: special.softmax(_log_joint(*arguments), axis=0),
-            "Each column adds up to 1. The question is 'which component, for this point', so each row must.",
-        ),
-        Misconception(
-            "underflow",
-            _e_step_naive,
-            "Right on paper. But for a point far from all components every density becomes 0, and 0/0 is NaN. "
-            "Subtract each row's largest logarithm before you take exponentials.",
-        ),
-        Misconception(
-            "hard assignment",
-            lambda *arguments: _one_hot(_log_joint(*arguments)),
-            "You give each point wholly to its most probable component. The E-step keeps the probabilities: a point "
-            "between two components belongs to both in part.",
-        ),
-        Misconception(
-            "left in logarithms",
-            lambda *arguments: special.log_softmax(_log_joint(*arguments), axis=1),
-            "These are the logarithms of the responsibilities; take the exponential at the end.",
-        ),
-        Misconception(
-            "determinant left out",
-            _without_determinant,
-            "The normaliser |2πΣ_k|^(−½) of the densities is missing. It differs between the components, so it does "
-            "not cancel: without it a wide component claims far too much.",
-        ),
-        Misconception(
-            "correlation ignored",
-            lambda data, weights, means, covariances: _posterior(
-                data, weights, means, [np.diag(np.diag(covariance)) for covariance in covariances]
-            ),
-            "You used the variances alone, as if the covariances were diagonal. The whole matrix Σ_k enters.",
-        ),
-        Misconception(
-            "weights not logged",
-            lambda data, weights, means, covariances: special.softmax(
-                weights + _log_joint(data, np.ones(len(weights)), means, covariances), axis=1
-            ),
-            "You add the weights to log-densities. A factor π becomes a summand log π.",
-        ),
-    ],
-    hints=[
-        "Make a table of shape (N, K): log weights[k] + log N(x_n | means[k], covariances[k]).",
-        "stats.multivariate_normal(mean, covariance).logpdf(data) gives one column of the table, without its weight.",
-        "Subtract from each row of the table its log-sum-exp over k, then take the exponential: a softmax over axis 1.",
-    ],
-    praise="This is the whole E-step: Bayes' rule, once for every point.",
-)
 
 
 # M-step
@@ -294,7 +113,7 @@ def _means_over_n(data, responsibilities, old_means):
 
 
 def _step_law(rng):
-    data, weights, old_means, _ = _mixture(rng)
+    data, weights, old_means, _ = mixture(rng)
     return data, _shares(rng, len(data), len(weights)), old_means
 
 
@@ -303,8 +122,6 @@ def _n_for_counts(data, responsibilities, old_means):
     return responsibilities.mean(axis=0), means, _scatter(data, responsibilities, means) / len(data)
 
 
-_SOFT = special.softmax(_RNG.normal(size=(8, 3)), axis=1)
-
 m_step = Exercise(
     name="m_step",
     arguments=("data", "responsibilities", "old_means"),
@@ -312,11 +129,11 @@ m_step = Exercise(
     reference=_m_step,
     spellings={"loop": _m_step_loop, "torch": _m_step_torch, "numpy": _m_step_numpy},
     probes=[
-        (_SMALL, np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]), _TWO[1]),
-        (_ERUPTIONS, _posterior(_ERUPTIONS, np.array([0.5, 0.5]), _GEYSER[1], 4 * _GEYSER[2]), _GEYSER[1]),
-        (_CLOUD, _SOFT, _THREE[1]),
+        (SMALL, np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]), TWO[1]),
+        (ERUPTIONS, posterior(ERUPTIONS, np.array([0.5, 0.5]), GEYSER[1], 4 * GEYSER[2]), GEYSER[1]),
+        (CLOUD, SOFT, THREE[1]),
         (np.array([[1.0], [-2.0], [4.5]]), np.array([[0.2, 0.8], [1.0, 0.0], [0.5, 0.5]]), np.array([[0.0], [1.0]])),
-        (_SMALL[1:2], np.array([[0.4, 0.6]]), _TWO[1]),
+        (SMALL[1:2], np.array([[0.4, 0.6]]), TWO[1]),
     ],
     law=_step_law,
     misconceptions=[
@@ -473,7 +290,7 @@ m_step = Exercise(
         ),
         Misconception(
             "hard assignment",
-            lambda data, responsibilities, old_means: _m_step(data, _one_hot(responsibilities), old_means),
+            lambda data, responsibilities, old_means: _m_step(data, one_hot(responsibilities), old_means),
             "You rounded the responsibilities to 0 and 1 first. That is hard clustering; EM lets a point count in part "
             "for each component.",
         ),
@@ -489,7 +306,7 @@ m_step = Exercise(
 
 # ELBO
 def _energy(data, q, *parameters):
-    return np.sum(np.where(q > 0, q * _log_joint(data, *parameters), 0.0))
+    return np.sum(np.where(q > 0, q * log_joint(data, *parameters), 0.0))
 
 
 def _entropy(q):
@@ -501,15 +318,15 @@ def _elbo(data, responsibilities, weights, means, covariances):
 
 
 def _gap(data, q, *parameters):
-    return -_entropy(q) - np.sum(q * special.log_softmax(_log_joint(data, *parameters), axis=1))
+    return -_entropy(q) - np.sum(q * special.log_softmax(log_joint(data, *parameters), axis=1))
 
 
 def _evidence(data, *parameters):
-    return np.sum(special.logsumexp(_log_joint(data, *parameters), axis=1))
+    return np.sum(special.logsumexp(log_joint(data, *parameters), axis=1))
 
 
 def _elbo_loop(data, responsibilities, weights, means, covariances):
-    table = _log_joint(data, weights, means, covariances)
+    table = log_joint(data, weights, means, covariances)
     return sum(
         q * (value - np.log(q))
         for row, values in zip(responsibilities, table, strict=True)
@@ -520,15 +337,15 @@ def _elbo_loop(data, responsibilities, weights, means, covariances):
 
 def _elbo_torch(data, responsibilities, *parameters):
     q = torch.as_tensor(responsibilities)
-    return (q * _log_joint_torch(data, *parameters)).sum() - torch.xlogy(q, q).sum()
+    return (q * log_joint_torch(data, *parameters)).sum() - torch.xlogy(q, q).sum()
 
 
 def _elbo_naive(data, q, *parameters):
-    return np.sum(q * (_log_joint(data, *parameters) - np.log(q)))
+    return np.sum(q * (log_joint(data, *parameters) - np.log(q)))
 
 
 def _bound_law(rng):
-    data, weights, means, covariances = _mixture(rng)
+    data, weights, means, covariances = mixture(rng)
     return data, _shares(rng, len(data), len(weights)), weights, means, covariances
 
 
@@ -545,16 +362,16 @@ mixture_elbo = Exercise(
         "evidence less divergence": lambda data, q, *parameters: (
             _evidence(data, *parameters) - _gap(data, q, *parameters)
         ),
-        "xlogy": lambda data, q, *parameters: np.sum(q * _log_joint(data, *parameters) - special.xlogy(q, q)),
+        "xlogy": lambda data, q, *parameters: np.sum(q * log_joint(data, *parameters) - special.xlogy(q, q)),
     },
     probes=[
-        (_SMALL, np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]), *_TWO),
-        (_ERUPTIONS[:4], np.array([[0.0, 1.0], [1.0, 0.0], [0.3, 0.7], [0.6, 0.4]]), *_GEYSER),
-        (_CLOUD, _SOFT, *_THREE),
-        (_SMALL[:1], np.array([[0.25, 0.75]]), *_TWO),
+        (SMALL, np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]), *TWO),
+        (ERUPTIONS[:4], np.array([[0.0, 1.0], [1.0, 0.0], [0.3, 0.7], [0.6, 0.4]]), *GEYSER),
+        (CLOUD, SOFT, *THREE),
+        (SMALL[:1], np.array([[0.25, 0.75]]), *TWO),
     ],
     law=_bound_law,
-    extremes=[(data, _FAR_SHARES[: len(data)], *parameters) for data, *parameters in _FAR_OUT],
+    extremes=[(data, _FAR_SHARES[: len(data)], *parameters) for data, *parameters in FAR_OUT],
     stable="log-densities (logpdf) all the way; an average of them under q needs no density",
     misconceptions=[
         Misconception(
@@ -583,7 +400,7 @@ mixture_elbo = Exercise(
         Misconception(
             "underflow",
             lambda data, q, *parameters: np.sum(
-                np.where(q > 0, q * np.log(np.exp(_log_joint(data, *parameters))), 0.0) + special.entr(q)
+                np.where(q > 0, q * np.log(np.exp(log_joint(data, *parameters))), 0.0) + special.entr(q)
             ),
             "Right on paper. But for a point far from all components every density becomes 0, and log 0 = −∞. "
             "Begin with log-densities: logpdf, and never its exponential.",
@@ -605,14 +422,14 @@ mixture_elbo = Exercise(
         Misconception(
             "log outside the average",
             lambda data, q, *parameters: np.sum(
-                np.log(np.sum(q * np.exp(_log_joint(data, *parameters)), axis=1)) + special.entr(q).sum(axis=1)
+                np.log(np.sum(q * np.exp(log_joint(data, *parameters)), axis=1)) + special.entr(q).sum(axis=1)
             ),
             "You take the logarithm of the average under q. The bound is the average of the logarithm: the sum over k "
             "stands outside.",
         ),
         Misconception(
             "not weighted",
-            lambda data, q, *parameters: np.sum(_log_joint(data, *parameters)) + _entropy(q),
+            lambda data, q, *parameters: np.sum(log_joint(data, *parameters)) + _entropy(q),
             "You sum log p(x, z = k) over all components as if each counted fully. It is an average under q: "
             "multiply by q_nk.",
         ),
@@ -635,7 +452,7 @@ mixture_elbo = Exercise(
         Misconception(
             "not summed over the data",
             lambda data, q, *parameters: np.sum(
-                np.where(q > 0, q * _log_joint(data, *parameters), 0.0) + special.entr(q), axis=1
+                np.where(q > 0, q * log_joint(data, *parameters), 0.0) + special.entr(q), axis=1
             ),
             "These are the bounds of the single points; add them up to bound log p(X).",
         ),
@@ -648,11 +465,12 @@ mixture_elbo = Exercise(
         ),
     ],
     hints=[
-        "Two sums over n and k: one of q_nk · log p(x_n, z_n = k), one of −q_nk · log q_nk.",
+        "log p(x_n) is the logarithm of an average of p(x_n, z_n = k)/q_nk under q_n. Below it lies the average of the "
+        "logarithms, and the logarithm of a quotient is a difference: two sums over n and k.",
         "log p(x_n, z_n = k) is log weights[k] plus the log-density of component k: a table of shape (N, K).",
         "np.sum(q * table) − np.sum(special.xlogy(q, q)); xlogy makes 0 log 0 equal to 0.",
     ],
-    praise="With q equal to the posterior this is log p(X); with any other q it is less.",
+    praise="For one q it reaches log p(X), and for every other it is less. Section 3.3 finds that q.",
 )
 
 EXERCISES = (mixture_elbo, e_step, m_step, bic)

@@ -2,154 +2,10 @@
 
 import numpy as np
 import torch
-from scipy import linalg, special, stats
+from scipy import linalg, special
 
+from course_utils.lessons.reparameterisation.exercise_score import numbers, score_gradient
 from course_utils.workshop.exercises import Exercise, Misconception
-
-
-def _numbers(rng, *shape):
-    """Numbers of both signs, with zeros among them and, at times, rows that are all the same."""
-    numbers = rng.normal(0, 1.5, shape)
-    numbers[rng.random(shape) < 0.1] = 0.0
-    if rng.random() < 0.15:
-        numbers[:] = numbers[0]
-    return numbers
-
-
-def _score(z, mean, scale, values):
-    return np.mean(values[:, None] * (z - mean) / scale**2, axis=0)
-
-
-def _score_torch(z, mean, scale, values):
-    mean = torch.tensor(mean, requires_grad=True)
-    log_q = torch.distributions.Normal(mean, torch.tensor(scale)).log_prob(torch.tensor(z)).sum(dim=1)
-    (torch.tensor(values) * log_q).mean().backward()
-    return mean.grad
-
-
-def _score_loop(z, mean, scale, values):
-    total = np.zeros(len(mean))
-    for draw, value in zip(z, values, strict=True):
-        total += value * (draw - mean) / scale / scale
-    return total / len(z)
-
-
-def _score_law(rng):
-    count, size = rng.integers(1, 6, 2)
-    mean, scale = _numbers(rng, size), np.exp(rng.normal(0, 0.6, size))
-    return mean + scale * rng.standard_normal((count, size)), mean, scale, _numbers(rng, count)
-
-
-score_gradient = Exercise(
-    name="score_gradient",
-    arguments=("z", "mean", "scale", "values"),
-    returns="gradient",
-    reference=_score,
-    spellings={
-        "torch": _score_torch,
-        "loop": _score_loop,
-        "matrix product": lambda z, mean, scale, values: values @ ((z - mean) / scale**2) / len(values),
-    },
-    probes=[
-        (np.array([[1.5], [0.0]]), np.array([1.0]), np.array([0.5]), np.array([2.0, 3.0])),
-        (
-            np.array([[0.1, -1.4], [1.2, 0.6], [-0.5, -3.0]]),
-            np.array([0.3, -1.0]),
-            np.array([0.7, 1.6]),
-            np.array([1.0, -2.0, 0.5]),
-        ),
-        # as many draws as coordinates: nothing is said of an axis that is mistaken
-        (np.array([[0.4, 2.0], [-1.0, 0.7]]), np.array([0.0, 0.5]), np.array([1.3, 0.6]), np.array([3.0, -0.4])),
-    ],
-    law=_score_law,
-    misconceptions=[
-        Misconception(
-            "missing score",
-            lambda z, mean, scale, values: np.full(len(mean), np.mean(values)),
-            "The score is missing: this is the average of f, the expectation itself. Multiply each value by the score "
-            "of its draw, (z − mean)/scale², before you average.",
-        ),
-        Misconception(
-            "mean over the wrong axis",
-            lambda z, mean, scale, values: np.mean(values[:, None] * (z - mean) / scale**2, axis=1),
-            "The average runs over the coordinates, and one number for each draw is left. Average over the draws: "
-            "axis 0. One number for each parameter must remain.",
-        ),
-        Misconception(
-            "mean over everything",
-            lambda z, mean, scale, values: np.mean(values[:, None] * (z - mean) / scale**2),
-            "One number came back: the average over draws and coordinates. A gradient has one entry for each "
-            "parameter, so average over the draws alone.",
-        ),
-        Misconception(
-            "sum over draws",
-            lambda z, mean, scale, values: np.sum(values[:, None] * (z - mean) / scale**2, axis=0),
-            "You sum over the draws. An expectation is estimated by their mean.",
-        ),
-        Misconception(
-            "scale for variance",
-            lambda z, mean, scale, values: np.mean(values[:, None] * (z - mean) / scale, axis=0),
-            "You divide by the standard deviation. The derivative of −(z − mean)²/(2 scale²) divides by its square.",
-        ),
-        Misconception(
-            "no variance",
-            lambda z, mean, scale, values: np.mean(values[:, None] * (z - mean), axis=0),
-            "The deviation z − mean is not divided by anything. The score of the mean is (z − mean)/scale².",
-        ),
-        Misconception(
-            "derivative for z",
-            lambda z, mean, scale, values: -_score(z, mean, scale, values),
-            "The sign is turned: this is the derivative of log q with respect to z. With respect to the mean it is "
-            "(z − mean)/scale².",
-        ),
-        Misconception(
-            "log q for its gradient",
-            lambda z, mean, scale, values: np.mean(values * stats.norm.logpdf(z, mean, scale).sum(axis=1)),
-            "You multiply by log q itself. The score is its gradient with respect to the mean.",
-        ),
-        Misconception(
-            "log q of each coordinate",
-            lambda z, mean, scale, values: values @ stats.norm.logpdf(z, mean, scale) / len(z),
-            "You multiply by log q of each coordinate. The score is its derivative with respect to the mean.",
-        ),
-        Misconception(
-            "product of the averages",
-            lambda z, mean, scale, values: np.mean(values) * np.mean((z - mean) / scale**2, axis=0),
-            "You average values and scores separately. Their product must be averaged: which values go with which "
-            "scores is all the information there is.",
-        ),
-        Misconception(
-            "baseline",
-            lambda z, mean, scale, values: _score(z, mean, scale, values - values.mean()),
-            "The average of the values is subtracted from each: that is a baseline, and comes in the next exercise. "
-            "Here f itself multiplies the score.",
-        ),
-        Misconception(
-            "no mean in the score",
-            lambda z, mean, scale, values: np.mean(values[:, None] * z / scale**2, axis=0),
-            "The draws themselves are divided by the variance. The score knows how far each draw lies from the mean: "
-            "(z − mean)/scale².",
-        ),
-        Misconception(
-            "scores alone",
-            lambda z, mean, scale, values: np.mean((z - mean) / scale**2, axis=0),
-            "This is the average score, which is 0 but for noise, whatever f is. Multiply each draw's score by its "
-            "value first.",
-        ),
-        Misconception(
-            "gradient for the scale",
-            lambda z, mean, scale, values: np.mean(values[:, None] * ((z - mean) ** 2 / scale**3 - 1 / scale), axis=0),
-            "This is the gradient with respect to the standard deviations. The one with respect to the mean is asked "
-            "for, and its score is (z − mean)/scale².",
-        ),
-    ],
-    hints=[
-        "∇ E[f] = E[f · ∇ log q]: for each draw its value times its score, then the mean.",
-        "log q contains −(z − mean)²/(2 scale²); its derivative with respect to the mean is (z − mean)/scale².",
-        "np.mean(values[:, None] * (z − mean) / scale**2, axis=0).",
-    ],
-    praise="You never needed the derivative of f, nor its formula: its values at the draws were enough.",
-)
 
 
 def _leave_one_out(values, scores):
@@ -169,7 +25,7 @@ def _leave_one_out_table(values, scores):
 
 def _leave_one_out_law(rng):
     count, size = rng.integers(2, 7), rng.integers(1, 6)
-    return _numbers(rng, count) + rng.choice([0.0, 30.0]), _numbers(rng, count, size)
+    return numbers(rng, count) + rng.choice([0.0, 30.0]), numbers(rng, count, size)
 
 
 leave_one_out_gradient = Exercise(
@@ -310,7 +166,7 @@ def _path_law(rng):
     count, size = rng.integers(1, 6, 2)
     log_var = rng.uniform(-4, 3, size)
     log_var[rng.random(size) < 0.15] = 0.0
-    return _numbers(rng, count, size), _numbers(rng, size), log_var
+    return numbers(rng, count, size), numbers(rng, size), log_var
 
 
 def _given_scale(noise, mean, scale, slope):
@@ -460,7 +316,7 @@ def _correlated_law(rng):
     if rng.random() < 0.1:
         covariance = np.diag(np.diag(covariance))
     scale = np.exp(rng.normal(0, 0.8, size))
-    return _numbers(rng, count, size), _numbers(rng, size), covariance * np.outer(scale, scale)
+    return numbers(rng, count, size), numbers(rng, size), covariance * np.outer(scale, scale)
 
 
 correlated_sample = Exercise(
@@ -555,9 +411,9 @@ correlated_sample = Exercise(
         ),
     ],
     hints=[
-        "np.linalg.cholesky(covariance) is a lower triangular A with AAᵀ = Σ.",
-        "One draw is mean + A @ ε, with a column ε. The noise holds one ε in each row.",
-        "In rows, (A ε)ᵀ = εᵀ Aᵀ.",
+        "E[Aε + b] = b, and its covariance is E[Aε εᵀAᵀ] with E[εεᵀ] = I. So A is a root of Σ in this sense: AAᵀ = Σ.",
+        "The lower triangular one is called the Cholesky factor; np.linalg.cholesky(covariance) computes it.",
+        "One draw is mean + A @ ε, with a column ε. The noise holds one ε in each row, and (A ε)ᵀ = εᵀ Aᵀ.",
     ],
     praise="Every Gaussian is an affine image of the standard one. This is the course's q with all its correlations.",
 )
