@@ -222,7 +222,7 @@ encode = Exercise(
         Misconception(
             "square",
             _from_outputs(lambda mean, log_var: (mean, log_var**2)),
-            "A square is positive, but −2 and 2 then give the same scale. The output is the logarithm of a variance, so "
+            "A square is positive, but −2 and 2 then give the same scale. The output is the logarithm of a variance: "
             "the scale is exp(log_var / 2).",
         ),
         Misconception(
@@ -366,7 +366,7 @@ elbo = Exercise(
             np.array([0.3]),
             np.array([[0.4], [-1.1]]),
             np.array([0.5, 0.0]),
-            1.6,
+            0.0004,
         ),
         (
             np.array([-0.6, 0.3, 1.1, 0.8]),

