@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from scipy import stats
+from scipy import special, stats
 
 from course_utils.workshop.exercises import Exercise, Misconception
 
@@ -12,13 +12,13 @@ def _counts(points, columns, latents):
 
 
 def _counts_by_listing(points, columns, latents):
-    per_point = sum(np.zeros(latents).size + np.zeros(latents).size for _ in range(points))
+    means, log_vars = (np.broadcast_to(0.0, (points, latents)) for _ in range(2))  # takes no memory
     weights, bias = np.zeros((columns, 2 * latents)), np.zeros(2 * latents)
-    return np.array([per_point, weights.size + bias.size])
+    return np.array([means.size + log_vars.size, weights.size + bias.size])
 
 
 def _sizes_law(rng):
-    return tuple(int(size) for size in np.exp(rng.uniform(0, [9, 6, 4])))
+    return tuple(int(size) for size in np.exp(rng.uniform(0, [10, 8, 5])))
 
 
 count_parameters = Exercise(
@@ -33,7 +33,7 @@ count_parameters = Exercise(
             sum(one.numel() for one in torch.nn.Linear(columns, 2 * latents).parameters()),
         ),
     },
-    probes=[(10, 3, 1), (1000, 64, 2), (7, 5, 4), (60_000, 784, 20), (1, 1, 1)],
+    probes=[(10, 3, 1), (1000, 64, 2), (7, 5, 4), (60_000, 784, 20), (1, 1, 1), (100_003, 3072, 201)],
     law=_sizes_law,
     rtol=1e-12,  # counts: nearly right is wrong
     atol=0.0,
@@ -96,6 +96,17 @@ count_parameters = Exercise(
             "numbers go in, 2L come out.",
         ),
         Misconception(
+            "log-variances that do not look at x",
+            lambda n, d, k: (2 * k * n, k * (d + 1) + k),
+            "Your encoder has L log-variances that are the same for all x. Here it maps x to all 2L numbers: each "
+            "log-variance has D weights and a bias, too.",
+        ),
+        Misconception(
+            "encoder and decoder",
+            lambda n, d, k: (2 * k * n, 2 * k * (d + 1) + d * (k + 1)),
+            "You count a decoder as well. It belongs to the model, and is needed with or without an encoder.",
+        ),
+        Misconception(
             "size of the data",
             lambda n, d, k: (n * d, 2 * k * (d + 1)),
             "N·D numbers are the data. q describes the latent variables, of which a point has L.",
@@ -133,7 +144,7 @@ def _encode_loop(data, weights, bias):
 
 
 def _encoder_law(rng):
-    count, columns, latents = rng.integers(1, 5, 3)
+    count, columns, latents = rng.integers(1, [5, 13, 13] if rng.random() < 0.2 else 5, 3)
     data, weights = rng.normal(0, 1.2, (count, columns)), rng.normal(0, 0.9, (columns, 2 * latents))
     bias = rng.normal(0, 1, 2 * latents)
     data[rng.random(data.shape) < 0.1] = 0.0
@@ -173,6 +184,7 @@ encode = Exercise(
         (np.array([[0.4]]), np.array([[0.6, -1.0, 0.8, 0.5]]), np.array([0.1, -0.3, 30.0, -28.0])),
     ],
     stable="exp(log_var / 2) as it is, with no bound and nothing added",
+    atol=1e-12,  # a scale may be as small as exp(−15), and smaller
     misconceptions=[
         Misconception(
             "scale = log_var",
@@ -206,6 +218,18 @@ encode = Exercise(
             _from_outputs(lambda mean, log_var: (mean, np.logaddexp(0, log_var))),
             "Softplus is another good way to a positive scale. Here the outputs are declared as log-variances, so the "
             "scale is exp(log_var / 2): an encoder and its ELBO must agree on this.",
+        ),
+        Misconception(
+            "square",
+            _from_outputs(lambda mean, log_var: (mean, log_var**2)),
+            "A square is positive, but −2 and 2 then give the same scale. The output is the logarithm of a variance: "
+            "the scale is exp(log_var / 2).",
+        ),
+        Misconception(
+            "sigmoid",
+            _from_outputs(lambda mean, log_var: (mean, special.expit(log_var))),
+            "A sigmoid stays below 1, and a posterior may be wider. The output is the logarithm of a variance, so the "
+            "scale is exp(log_var / 2).",
         ),
         Misconception(
             "relu",
@@ -302,14 +326,17 @@ def _elbo_loop(x, mean, scale, loadings, offset, noise_variance):
 
 
 def _linear_gaussian_law(rng):
-    columns, latents = rng.integers(1, 6, 2)
+    columns, latents = rng.integers(1, 13 if rng.random() < 0.15 else 6, 2)
     x, offset = rng.normal(0, 1.5, columns), rng.normal(0, 1, columns)
     mean, scale = rng.normal(0, 1, latents), rng.uniform(0.1, 2, latents)
+    if rng.random() < 0.25:
+        scale = 10 ** rng.uniform(-5, 0.5, latents)
     loadings = rng.normal(0, 1, (columns, latents))
     loadings[rng.random(loadings.shape) < 0.1] = 0.0
     mean[rng.random(latents) < 0.1] = 0.0
     scale[rng.random(latents) < 0.1] = 1.0
-    return x, mean, scale, loadings, offset, float(rng.uniform(0.2, 3))
+    noise_variance = 10 ** rng.uniform(-4, 3) if rng.random() < 0.25 else rng.uniform(0.2, 3)
+    return x, mean, scale, loadings, offset, float(noise_variance)
 
 
 def _fit_changed(change):
@@ -339,7 +366,7 @@ elbo = Exercise(
             np.array([0.3]),
             np.array([[0.4], [-1.1]]),
             np.array([0.5, 0.0]),
-            1.6,
+            0.0004,
         ),
         (
             np.array([-0.6, 0.3, 1.1, 0.8]),
@@ -399,6 +426,18 @@ elbo = Exercise(
             _fit_changed(lambda x, m, s, w, b, v: _price(m, s) - _price(m, np.sqrt(s))),
             "In the KL you put `scale` where the variance belongs. `scale` is the standard deviation: square it, "
             "in the logarithm too.",
+        ),
+        Misconception(
+            "scale read as a log-variance in the KL",
+            _fit_changed(lambda x, m, s, w, b, v: _price(m, s) - _price(m, np.exp(s / 2))),
+            "In the KL you take `scale` for a log-variance, as networks give it. Here it is the standard deviation "
+            "itself: s² + m² − 1 − log s².",
+        ),
+        Misconception(
+            "log-joint at the mean",
+            lambda x, m, s, w, b, v: stats.norm.logpdf(x, b + w @ m, np.sqrt(v)).sum() + stats.norm.logpdf(m).sum(),
+            "This is log p(x, z) at the mean of q: what one maximises for a single best z. The ELBO averages it over "
+            "q, which costs the spread of W z and of z, and adds the entropy.",
         ),
         Misconception(
             "KL averaged",
@@ -516,6 +555,8 @@ def _gaps_law(rng):
     elbos = rng.normal(-2, 2, (count, candidates))
     if rng.random() < 0.2:
         elbos = np.round(elbos)
+    if rng.random() < 0.3:
+        elbos -= rng.choice([1500.0, 1.5e6])  # those of an image
     log_evidence = elbos.max(axis=1) + rng.exponential(1, count) * (rng.random(count) < 0.85)
     return log_evidence, elbos, rng.integers(0, candidates, count)
 
@@ -555,6 +596,15 @@ inference_gaps = Exercise(
             lambda e, t, c: (np.mean(e) - np.max(t.mean(axis=0)), np.max(t.mean(axis=0)) - np.mean(_given(t, c))),
             "You take the member that is best on average. The best q is another one for every point: first the maximum "
             "in each row, then the mean over points.",
+        ),
+        Misconception(
+            "log-sum-exp for the best",
+            lambda e, t, c: (
+                np.mean(e - special.logsumexp(t, axis=1)),
+                np.mean(special.logsumexp(t, axis=1) - _given(t, c)),
+            ),
+            "You add up exp(ELBO) over the candidates, as if they were parts of one q. What the family can do is what "
+            "its best member does: the maximum in each row.",
         ),
         Misconception(
             "best of the whole table",

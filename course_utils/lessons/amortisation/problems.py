@@ -51,13 +51,16 @@ def _evidence(log_weights):
 
 def _comparison_law(rng):
     """Points that differ much in their evidence, and two encoders that draw differently often."""
-    points = rng.integers(2, 7)
+    points = rng.integers(20, 60) if rng.random() < 0.15 else rng.integers(2, 7)
+    alike = rng.random() < 0.3
     draws = rng.choice(np.arange(1, 7), 2, replace=False)
     evidence = rng.normal(-50, 10, points)
     tables = []
     for count in draws:
         log_q = rng.normal(-2, 1, (count, points))
         gap = rng.exponential(rng.uniform(0.2, 3), points) + rng.normal(0, 0.7, (count, points))
+        if alike:  # far apart, and by nearly or exactly the same for all points
+            gap = rng.uniform(0, 2000) + rng.choice([0.0, 1e-4]) * rng.normal(0, 1, (count, points))
         tables += [evidence - gap + log_q, log_q]
     return tuple(tables)
 
@@ -89,6 +92,15 @@ compare_encoders = Exercise(
         ),
     ],
     law=_comparison_law,
+    extremes=[
+        (
+            np.array([[-1500.1, -1500.1001, -1500.09995]]),
+            np.zeros((1, 3)),
+            np.array([[-10.0, -10.0, -10.0], [-12.0, -12.0, -12.0]]),
+            np.zeros((2, 3)),
+        )
+    ],
+    stable="subtract the mean of the differences first, then square: in mean(d²) − mean(d)² nearly all digits cancel",
     misconceptions=[
         Misconception(
             "the other way round",
@@ -130,6 +142,30 @@ compare_encoders = Exercise(
             _with_comparison(None, lambda a, b: np.std(a.mean(axis=0) - b.mean(axis=0)) / np.sqrt(a.shape[1])),
             "The difference is right. The variance of the points is divided by N, around a mean from the same points: "
             "too small on average. Divide by N − 1.",
+        ),
+        Misconception(
+            "errors added",
+            _with_comparison(None, lambda a, b: stats.sem(a.mean(axis=0)) + stats.sem(b.mean(axis=0))),
+            "The difference is right. Its error adds up those of both encoders, as if they erred on different images "
+            "and always apart. What hits both alike cancels: take the difference image by image, and then its scatter.",
+        ),
+        Misconception(
+            "N − 1 twice",
+            _with_comparison(
+                None,
+                lambda a, b: np.std(a.mean(axis=0) - b.mean(axis=0), ddof=1) / np.sqrt(a.shape[1] - 1),
+            ),
+            "The difference is right. In its error N − 1 is there twice: it makes the variance of one image unbiased, "
+            "and the mean of N images is surer by √N.",
+        ),
+        Misconception(
+            "summed over the draws",
+            _with_comparison(
+                lambda a, b: np.mean(a.sum(axis=0) - b.sum(axis=0)),
+                lambda a, b: stats.sem(a.sum(axis=0) - b.sum(axis=0)),
+            ),
+            "You sum over the draws, and the encoder with fewer of them seems better. An ELBO is an average over the "
+            "draws of q.",
         ),
         Misconception(
             "summed over the points",
@@ -189,8 +225,13 @@ def _exact_torch(shares, rates):
 
 
 def _exact_law(rng):
-    size, dimensions = rng.integers(1, 5), rng.integers(1, 5)
-    return rng.dirichlet(np.full(size, 2.0)), np.exp(rng.normal(0.7, 1, (size, dimensions)))
+    """Kinds that may be rare, and rates that may be tiny; those in the hundreds are among the extremes."""
+    size, dimensions = rng.integers(1, 13 if rng.random() < 0.15 else 5, 2)
+    shares, rates = rng.dirichlet(np.full(size, 2.0)), np.exp(rng.normal(0.7, 1, (size, dimensions)))
+    if rng.random() < 0.3:
+        shares, rates = 10 ** rng.uniform(-6, 0, size), 10 ** rng.uniform(-4, 1.7, rates.shape)
+        shares /= shares.sum()
+    return shares, rates
 
 
 poisson_encoder = Exercise(
@@ -206,6 +247,8 @@ poisson_encoder = Exercise(
         (np.array([1.0]), np.array([[2.0, 5.0]])),
     ],
     law=_exact_law,
+    extremes=[(np.array([0.2, 0.5, 0.3]), np.array([[900.0, 3.0], [50.0, 0.001], [800.0, 7.0]]))],
+    stable="keep the logarithm of e^(−rate), which is −rate, and exponentiate nothing: e^(−900) is 0 for the machine",
     misconceptions=[
         Misconception(
             "shares left out",
@@ -239,6 +282,27 @@ poisson_encoder = Exercise(
             lambda shares, rates: (np.log(rates).T, np.log(shares) - rates.sum(axis=1)),
             "A softmax of these gives the right posterior. But the log-odds against the first kind were asked for: its "
             "own column is 0, so subtract it.",
+        ),
+        Misconception(
+            "weights not against the first",
+            lambda shares, rates: (np.log(rates).T, _exact(shares, rates)[1]),
+            "The bias is right. The weights are the logarithms of the rates themselves; in the log-odds against the "
+            "first kind its logarithms are subtracted, so that the first column is 0.",
+        ),
+        Misconception(
+            "bias not against the first",
+            lambda shares, rates: (_exact(shares, rates)[0], np.log(shares) - rates.sum(axis=1)),
+            "The weights are right. The bias belongs to log p(x, k) itself; in the log-odds against the first kind, "
+            "its own is subtracted, so that the first number is 0.",
+        ),
+        Misconception(
+            "multinomial",
+            lambda shares, rates: (
+                _exact(shares, rates / rates.sum(axis=1, keepdims=True))[0],
+                np.log(shares / shares[0]),
+            ),
+            "Your rates are divided by their sum, as if only the proportions of the counts spoke. How *many* people "
+            "came says something, too: each counter is a Poisson number of its own.",
         ),
         Misconception(
             "against the last",

@@ -123,7 +123,7 @@ gumbel_noise = Exercise(
         "First `u = uniform.clamp(smallest, 1 - smallest)`.",
         "Then two logarithms, each with a minus in front.",
     ),
-    praise="Seven symbols of code, and every categorical variable can now be drawn with an argmax.",
+    praise="Two logarithms, and every categorical variable can now be drawn with an argmax.",
 )
 
 

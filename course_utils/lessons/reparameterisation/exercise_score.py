@@ -42,6 +42,8 @@ def _score_loop(z, mean, scale, values):
 def _score_law(rng):
     count, size = rng.integers(1, 6, 2)
     mean, scale = numbers(rng, size), np.exp(rng.normal(0, 0.6, size))
+    if rng.random() < 0.3:
+        scale = 10 ** rng.uniform(-4, 2, size)
     return mean + scale * rng.standard_normal((count, size)), mean, scale, numbers(rng, count)
 
 

@@ -24,7 +24,7 @@ def _leave_one_out_table(values, scores):
 
 
 def _leave_one_out_law(rng):
-    count, size = rng.integers(2, 7), rng.integers(1, 6)
+    count, size = rng.integers(20, 80) if rng.random() < 0.2 else rng.integers(2, 7), rng.integers(1, 6)
     return numbers(rng, count) + rng.choice([0.0, 30.0]), numbers(rng, count, size)
 
 
@@ -52,8 +52,9 @@ leave_one_out_gradient = Exercise(
         Misconception(
             "its own value in the baseline",
             lambda values, scores: np.mean((values - values.mean())[:, None] * scores, axis=0),
-            "The baseline contains the draw's own value. It is then not independent of its score, and the estimate is "
-            "too small by the factor (K − 1)/K. Average the other draws only.",
+            "The baseline contains the draw's own value, or the scores have their own average subtracted, which comes "
+            "to the same. It is then not independent of its score, and the estimate is too small by the factor "
+            "(K − 1)/K. Average the values of the other draws only.",
         ),
         Misconception(
             "no baseline",
@@ -78,6 +79,14 @@ leave_one_out_gradient = Exercise(
             lambda values, scores: np.mean(((values - values.mean()) / values.std())[:, None] * scores, axis=0),
             "You divide by the standard deviation of the values. That changes the length of the gradient from batch to "
             "batch, and is another quantity: subtract only.",
+        ),
+        Misconception(
+            "standardised, zeros guarded",
+            lambda values, scores: np.mean(
+                ((values - values.mean()) / (values.std() + 1e-8))[:, None] * scores, axis=0
+            ),
+            "You standardise the values, as is often done with rewards. The division changes the length of the "
+            "gradient from batch to batch: subtract only, and of each value the average of the *others*.",
         ),
         Misconception(
             "added",
@@ -111,6 +120,20 @@ leave_one_out_gradient = Exercise(
             "the others is asked for: it is calmer.",
         ),
         Misconception(
+            "next neighbour",
+            lambda values, scores: np.mean((values - np.roll(values, -1))[:, None] * scores, axis=0),
+            "Each draw's baseline is the value of the draw after it. That is unbiased too, but the average of all the "
+            "others is asked for: it is calmer.",
+        ),
+        Misconception(
+            "running mean",
+            lambda values, scores: np.mean(
+                (values - np.r_[0.0, np.cumsum(values)[:-1] / np.arange(1, len(values))])[:, None] * scores, axis=0
+            ),
+            "Each draw's baseline is the average of the draws before it, and the first has none. Unbiased, but the "
+            "later draws are independent as well: average all the others.",
+        ),
+        Misconception(
             "best constant",
             lambda values, scores: np.mean(
                 (values[:, None] - np.sum(values[:, None] * scores**2, axis=0) / np.sum(scores**2, axis=0)) * scores,
@@ -124,7 +147,8 @@ leave_one_out_gradient = Exercise(
             lambda values, scores: np.full(
                 scores.shape[1], np.mean(values - (np.sum(values) - values) / (len(values) - 1))
             ),
-            "The scores are missing: these differences alone average to 0. Each multiplies the score of its draw.",
+            "What you average cancels to 0: differences from the average of the others always do. Multiply each "
+            "difference of *values* by the score of its draw, then average; not the values times their scores first.",
         ),
     ],
     hints=[
@@ -163,8 +187,10 @@ def _path_row_by_row(noise, mean, log_var):
 
 
 def _path_law(rng):
-    count, size = rng.integers(1, 6, 2)
+    count, size = rng.integers(1, 13 if rng.random() < 0.15 else 6, 2)
     log_var = rng.uniform(-4, 3, size)
+    if rng.random() < 0.3:
+        log_var = rng.uniform(-30, 30, size)
     log_var[rng.random(size) < 0.15] = 0.0
     return numbers(rng, count, size), numbers(rng, size), log_var
 
@@ -309,14 +335,17 @@ def _by_singular_vectors(noise, mean, covariance):
 
 
 def _correlated_law(rng):
-    count, size = rng.integers(1, 6), rng.integers(1, 5)
+    count, size = rng.integers(1, 6), rng.integers(1, 13 if rng.random() < 0.25 else 5)
     # standard deviations from a tenth to ten, and every sign of correlation; a few are independent
     factor = rng.standard_normal((size, size)) + 0.5 * np.eye(size)
     covariance = factor @ factor.T + 0.1 * np.eye(size)
     if rng.random() < 0.1:
         covariance = np.diag(np.diag(covariance))
-    scale = np.exp(rng.normal(0, 0.8, size))
-    return numbers(rng, count, size), numbers(rng, size), covariance * np.outer(scale, scale)
+    scale, mean = np.exp(rng.normal(0, 0.8, size)), numbers(rng, size)
+    if rng.random() < 0.3:  # other units for each coordinate
+        scale = 10 ** rng.uniform(-3, 3, size)
+        mean = mean * scale
+    return numbers(rng, count, size), mean, covariance * np.outer(scale, scale)
 
 
 correlated_sample = Exercise(
@@ -400,6 +429,18 @@ correlated_sample = Exercise(
             "You divide by the factor: A⁻¹ turns draws into noise. Noise becomes draws by A.",
         ),
         Misconception(
+            "factor of the precision",
+            lambda noise, mean, covariance: mean + noise @ np.linalg.cholesky(np.linalg.inv(covariance)).T,
+            "You factor the inverse of the covariance. Draws made with it have the *precision* as their covariance: "
+            "factor Σ itself.",
+        ),
+        Misconception(
+            "upper triangular factor",
+            lambda noise, mean, covariance: mean + noise @ np.linalg.cholesky(covariance[::-1, ::-1])[::-1, ::-1].T,
+            "These draws have the right distribution: an upper triangular A with AAᵀ = Σ is a factor too. So that the "
+            "check can compare numbers, use the lower triangular one, np.linalg.cholesky(covariance).",
+        ),
+        Misconception(
             "mean forgotten",
             lambda noise, mean, covariance: noise @ np.linalg.cholesky(covariance).T,
             "The mean is missing.",
@@ -430,8 +471,13 @@ def _log_mean_likelihood(log_likelihoods, log_prior, total):
 def _minibatch_law(rng):
     draws, batch = rng.integers(1, 6, 2)
     # a density may be above 1, so its logarithm may be positive; the batch may be all the data
-    total = int(batch * rng.integers(1, 4) + rng.choice([0, 0, 1, 50]))
-    return rng.normal(-1.5, 1.5, (draws, batch)), rng.normal(-1, 2, draws), total
+    total = int(batch * rng.integers(1, 4) + rng.choice([0, 0, 1, 50, 1003, 60_001]))
+    log_likelihoods = rng.normal(-1.5, 1.5, (draws, batch))
+    if rng.random() < 0.3:
+        log_likelihoods = np.round(log_likelihoods)  # ties
+    if rng.random() < 0.3:
+        log_likelihoods *= 1000  # those of images
+    return log_likelihoods, rng.normal(-1, 2, draws), total
 
 
 minibatch_log_joint = Exercise(
@@ -494,6 +540,21 @@ minibatch_log_joint = Exercise(
                 log_prior + total / log_likelihoods.shape[1] * log_likelihoods.mean(axis=1)
             ),
             "You divide by B twice: once in the average, once in N/B.",
+        ),
+        Misconception(
+            "whole batches",
+            lambda log_likelihoods, log_prior, total: (
+                log_prior + total // log_likelihoods.shape[1] * log_likelihoods.sum(axis=1)
+            ),
+            "N/B is rounded down: // counts whole batches only. N need not be a multiple of B, so divide with /.",
+        ),
+        Misconception(
+            "logarithm of N/B",
+            lambda log_likelihoods, log_prior, total: (
+                log_prior + np.log(total / log_likelihoods.shape[1]) + log_likelihoods.sum(axis=1)
+            ),
+            "You add log(N/B). That would multiply the likelihood by N/B. Here there are N/B times as many "
+            "*log-likelihoods* in the sum, so their sum itself is multiplied.",
         ),
         Misconception(
             "prior forgotten",

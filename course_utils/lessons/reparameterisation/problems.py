@@ -45,11 +45,15 @@ def _with_parts(together):
 
 
 def _regression_law(rng):
-    draws, points, size = rng.integers(1, 5, 3)
+    """Shifts with a few emergencies, some with many; priors of all widths."""
+    draws, points, size = rng.integers(1, 13 if rng.random() < 0.15 else 5, 3)
     features = rng.normal(0, 0.7, (points, size))
-    counts = rng.poisson(np.exp(rng.normal(0, 1, points))).astype(float)
-    z = rng.normal(0, 0.8, (draws, size))
-    return torch.tensor(z), torch.tensor(features), torch.tensor(counts), float(np.exp(rng.normal(0, 0.7)))
+    counts = np.minimum(rng.poisson(np.exp(rng.normal(rng.choice([0, 0, 4]), 1, points))), 165).astype(float)
+    z, scale = rng.normal(0, 0.8, (draws, size)), np.exp(rng.normal(0, 0.7))
+    if rng.random() < 0.3:
+        scale = 10 ** rng.uniform(-3, 3)
+        z = z * min(scale, 5.0)
+    return torch.tensor(z), torch.tensor(features), torch.tensor(counts), float(scale)
 
 
 def _tensors(*values):
@@ -68,6 +72,12 @@ regression_log_joint = Exercise(
         (*_tensors([[-0.4, 0.1, 0.7]], [[1.0, 2.0, -1.0], [0.5, 0.0, 1.0]], [1.0, 3.0]), 0.5),
     ],
     law=_regression_law,
+    extremes=[
+        (*_tensors([[7.0, 0.0], [1.0, 2.0]], [[1.0, -0.5], [1.0, 0.3]], [200.0, 1300.0]), 1.5),
+        (*_tensors([[30.0], [-690.0], [12.0]], [[1.0]], [3.0]), 40.0),
+    ],
+    stable="keep zᵀx as the logarithm of the rate, with no bound; and take torch.lgamma for the logarithm of the "
+    "factorial, which itself is infinite from 171! on",
     gradients=("z",),
     misconceptions=[
         Misconception(
@@ -86,6 +96,22 @@ regression_log_joint = Exercise(
             ),
             "The factorials of the counts are missing. Gradients do not feel it; but the ELBO is then no bound on this "
             "evidence, and cannot be compared between models.",
+        ),
+        Misconception(
+            "factorial of n − 1",
+            lambda z, features, counts, prior_scale: (
+                _regression(z, features, counts, prior_scale) + (torch.lgamma(counts + 1) - torch.lgamma(counts)).sum()
+            ),
+            "torch.lgamma(n) is log (n − 1)!, and infinite for a count of 0. The factorial is lgamma(n + 1).",
+        ),
+        Misconception(
+            "softplus for the rate",
+            lambda z, features, counts, prior_scale: (
+                torch.distributions.Poisson(torch.nn.functional.softplus(z @ features.T)).log_prob(counts).sum(1)
+                + _parts(z, features, counts, prior_scale)[1].sum(1)
+            ),
+            "Your rate is softplus(zᵀx), positive as well. But the text says that zᵀx is the *logarithm* of the mean: "
+            "the rate is its exponential.",
         ),
         Misconception(
             "prior's normaliser left out",
@@ -171,9 +197,16 @@ def _score_gradient(uniforms, rate, counts):
 
 
 def _rate_law(rng):
-    draws, size = rng.integers(1, 6, 2)
-    counts = rng.poisson(rng.uniform(0.2, 4), size)
-    return rng.uniform(0.01, 0.99, draws), float(np.exp(rng.normal(0, 0.7))), counts
+    """Uniform numbers up to a billionth from 0 and 1, rates of all sizes, counts with ties and above 255."""
+    draws, size = rng.integers(1, 13 if rng.random() < 0.15 else 6, 2)
+    counts = rng.poisson(rng.uniform(0.2, 4) * rng.choice([1, 1, 1, 300]), size)
+    uniforms, rate = rng.uniform(0.01, 0.99, draws), np.exp(rng.normal(0, 0.7))
+    if rng.random() < 0.3:
+        small = 10 ** rng.uniform(-9, -2, draws)
+        uniforms = np.where(rng.random(draws) < 0.5, small, 1 - small)
+    if rng.random() < 0.3:
+        rate = 10 ** rng.uniform(-3, 3)
+    return uniforms, float(rate), counts
 
 
 rate_gradient = Exercise(
@@ -188,6 +221,8 @@ rate_gradient = Exercise(
         (np.array([0.25, 0.75]), 2.0, np.array([0])),
     ],
     law=_rate_law,
+    extremes=[(np.array([1e-9, 1 - 1e-9, 0.5]), 0.002, np.array([2, 0])), (np.array([2e-9]), 500.0, np.array([3]))],
+    stable="nothing need be added to z or kept away from 0 and 1; the 1/z of the slope cancels with the z of the path",
     misconceptions=[
         Misconception(
             "entropy left out",
@@ -227,6 +262,32 @@ rate_gradient = Exercise(
             "path not divided by the rate",
             lambda uniforms, rate, counts: (len(counts) + 1) * _draws(uniforms, rate) - np.sum(counts) - 1 / rate,
             "You take dz/dλ = −z. From z = −log(1 − u)/λ it is −z/λ: one λ from the derivative of 1/λ is missing.",
+        ),
+        Misconception(
+            "slope alone",
+            lambda uniforms, rate, counts: np.sum(counts) / _draws(uniforms, rate) - len(counts) - 1,
+            "This is the slope of the log-joint at z. The gradient for λ asks on: how far does z move with λ (dz/dλ), "
+            "and what does log q change?",
+        ),
+        Misconception(
+            "value for the gradient",
+            lambda uniforms, rate, counts: (
+                np.log(_draws(uniforms, rate)) * np.sum(counts)
+                - (len(counts) + 1) * _draws(uniforms, rate)
+                - special.gammaln(np.asarray(counts) + 1.0).sum()
+                - np.log(rate)
+                + rate * _draws(uniforms, rate)
+            ),
+            "These are the values log p − log q at the draws, whose average is the ELBO. Asked for are their "
+            "derivatives with respect to λ.",
+        ),
+        Misconception(
+            "KL in closed form",
+            lambda uniforms, rate, counts: (
+                (len(counts) * _draws(uniforms, rate) - np.sum(counts)) / rate - 1 / rate + 1 / rate**2
+            ),
+            "A good gradient, with the KL to the prior in closed form. Its average is the same, its value for a given "
+            "u is not. Here the whole log p − log q takes the path through z.",
         ),
         Misconception(
             "slope at the mean",

@@ -547,7 +547,7 @@ training_steps = Exercise(
         "`torch.optim.SGD([weight], lr=rate)`.",
         "The loss is `-lesson.tiny_elbo(weight, x)`; return `weight.detach()`.",
     ),
-    praise="These four lines are in every training loop of this course.",
+    praise="Forward, backward, step, and no gradient left over: so runs every training loop of this course.",
 )
 
 

@@ -17,6 +17,8 @@ def _entropy_loop(scale):
 def _scales_law(rng):
     """Scales so small and so large that the entropy has either sign; ones and ties among them."""
     scale = np.exp(rng.uniform(-3.5, 1.5, rng.integers(1, 7)))
+    if rng.random() < 0.35:
+        scale = 10 ** rng.uniform(-6, 6, rng.integers(1, 13))
     scale[rng.random(len(scale)) < 0.15] = 1.0
     if rng.random() < 0.2:
         scale[:] = scale[0]
@@ -140,8 +142,8 @@ def _kl_loop(mean_q, log_var_q, mean_p, log_var_p):
 
 
 def _two_gaussians_law(rng):
-    """Two Gaussians; now and then p is N(0, I), or q itself."""
-    size = rng.integers(1, 6)
+    """Two Gaussians; now and then p is N(0, I), or q itself, or both are very narrow or very wide."""
+    size = rng.integers(1, 13) if rng.random() < 0.2 else rng.integers(1, 6)
     mean_q, log_var_q = rng.normal(0, 1.5, size), rng.normal(0, 1.2, size)
     mean_p, log_var_p = rng.normal(0, 1.5, size), rng.normal(0, 1.2, size)
     log_var_q[rng.random(size) < 0.1] = 0.0
@@ -149,8 +151,14 @@ def _two_gaussians_law(rng):
     kind = rng.random()
     if kind < 0.1:
         mean_p, log_var_p = np.zeros(size), np.zeros(size)
-    elif kind < 0.2:
+    elif kind < 0.16:
         mean_p, log_var_p = mean_q.copy(), log_var_q.copy()
+    elif kind < 0.4:
+        log_var_p = log_var_q.copy()
+    if rng.random() < 0.25:  # other units: the divergence stays as it is
+        log_unit = rng.uniform(-290, 290, size)
+        mean_q, mean_p = mean_q * np.exp(log_unit / 2), mean_p * np.exp(log_unit / 2)
+        log_var_q, log_var_p = log_var_q + log_unit, log_var_p + log_unit
     return mean_q, log_var_q, mean_p, log_var_p
 
 
@@ -186,6 +194,7 @@ gaussian_kl = Exercise(
         (np.zeros(3), np.array([-300.0, -280.0, -290.0]), np.array([0.5, -1.0, 2.0]), np.array([0.3, -1.0, 0.7])),
         (np.zeros(3), np.array([300.0, 290.0, 299.0]), np.array([0.5, -1.0, 2.0]), np.array([290.0, 285.0, 300.0])),
         (np.zeros(2), np.array([-300.0, -299.0]), np.array([0.5, -1.0]), np.array([300.0, 299.0])),
+        (np.zeros(2), np.array([300.0, 280.0]), np.array([0.5, -1.0]), np.array([-300.0, 0.0])),
     ],
     stable="the logarithms are there already: add and subtract them, and take none of a product",
     misconceptions=[
@@ -193,6 +202,22 @@ gaussian_kl = Exercise(
             "direction swapped",
             lambda mean_q, log_var_q, mean_p, log_var_p: _kl(mean_p, log_var_p, mean_q, log_var_q),
             "This is KL(p‖q). The divergence is not symmetric: here the expectation is under q.",
+        ),
+        Misconception(
+            "symmetrised",
+            lambda mean_q, log_var_q, mean_p, log_var_p: (
+                (_kl(mean_q, log_var_q, mean_p, log_var_p) + _kl(mean_p, log_var_p, mean_q, log_var_q)) / 2
+            ),
+            "This is the mean of both directions. Variational inference needs one of them: KL(q‖p), an average over q, "
+            "because only q can be averaged over.",
+        ),
+        Misconception(
+            "cross-entropy",
+            lambda mean_q, log_var_q, mean_p, log_var_p: (
+                _kl(mean_q, log_var_q, mean_p, log_var_p) + np.sum(np.log(2 * np.pi * np.e) + log_var_q) / 2
+            ),
+            "This is −E_q[log p(z)] alone. The divergence is E_q[log q(z) − log p(z)]: the entropy of q is subtracted "
+            "from yours.",
         ),
         Misconception(
             "to the standard normal",
@@ -383,7 +408,15 @@ def _coin_law(rng):
     noise = rng.standard_normal(draws)
     noise[rng.random(draws) < 0.1] = 0.0
     mean, scale = float(rng.normal(0, 1.2)), float(rng.uniform(0.1, 2.5))
-    return noise, mean, 1.0 if rng.random() < 0.1 else scale, rng.integers(0, 2, count).astype(float)
+    if rng.random() < 0.15:
+        noise = rng.choice(noise, draws)  # ties
+    if rng.random() < 0.2:
+        scale = float(10 ** rng.uniform(-4, 1))
+    data = rng.integers(0, 2, count).astype(float)
+    if rng.random() < 0.2:  # many data, so certain that only the tail of log(1 + eᶻ) is left
+        one = rng.integers(0, 2)
+        mean, data = float((2 * one - 1) * rng.uniform(5, 11)), np.full(rng.integers(200, 2000), float(one))
+    return noise, mean, 1.0 if rng.random() < 0.1 else scale, data
 
 
 def _given(z, mean, scale, data):
@@ -408,7 +441,7 @@ elbo_estimate = Exercise(
     probes=[
         (np.array([0.5, -1.0]), 1.0, 0.5, np.array([1.0, 1.0, 0.0])),
         (np.array([0.3]), -0.4, 1.6, np.array([1.0])),
-        (np.array([1.2, -0.7, 0.1, 2.0]), 0.6, 0.3, np.array([1.0, 0.0, 1.0, 0.0, 1.0, 1.0])),
+        (np.array([1.2, -0.7, 0.1, 2.0]), 0.6, 0.0002, np.array([1.0, 0.0, 1.0, 0.0, 1.0, 1.0])),
         (np.array([-0.2, 0.4, 1.5]), -1.5, 2.0, np.zeros(4)),
     ],
     law=_coin_law,
@@ -416,8 +449,10 @@ elbo_estimate = Exercise(
         (np.array([0.5, -1.0]), 60.0, 1.0, np.array([1.0, 0.0, 0.0])),
         (np.array([0.0, 0.3]), -60.0, 2.0, np.array([1.0, 0.0])),
         (np.array([0.2]), 900.0, 0.5, np.array([0.0, 1.0])),
+        (np.array([0.4, -0.1]), -900.0, 0.5, np.array([0.0, 1.0, 1.0])),
     ],
-    stable="np.logaddexp(0, z) for log(1 + eᶻ); 1 − σ(z) is rounded to 0 for large z",
+    stable="np.logaddexp(0, z) for log(1 + eᶻ), whose exponentials do not overflow on either side; 1 − σ(z) is rounded "
+    "to 0 for large z",
     misconceptions=[
         Misconception(
             "log q forgotten",
@@ -515,8 +550,14 @@ elbo_estimate = Exercise(
         Misconception(
             "q at the noise",
             lambda noise, mean, scale, data: _elbo(noise, mean, scale, data) - np.log(scale),
-            "You evaluate the standard normal at the noise in place of q at z. They differ by log(scale): q(z) is the "
-            "density N(z; mean, scale²).",
+            "Only log(scale) is missing. q(z) is the density N(z; mean, scale²), which is that of the noise divided by "
+            "`scale`. Was it evaluated at the noise, or left without its constant?",
+        ),
+        Misconception(
+            "expected log-likelihood",
+            lambda noise, mean, scale, data: np.mean(_coin(mean + scale * noise, data)),
+            "This is E_q[log p(x | z)] alone. Either log p(z) and −log q(z) were left out, or q was taken for N(0, 1), "
+            "so that they cancel. q(z) is N(z; mean, scale²).",
         ),
         Misconception(
             "negative",
@@ -546,7 +587,7 @@ elbo_estimate = Exercise(
         "Three terms for each draw: log p(x | z), log p(z) under N(0, 1), and −log q(z) under N(mean, scale²).",
         "log p(x | z) = h z − N log(1 + eᶻ), with h ones among N data; np.logaddexp(0, z) is log(1 + eᶻ).",
     ],
-    praise="Three lines, and no integral: lesson 06 takes the gradient of this estimate, and lesson 08 trains on it.",
+    praise="A mean, and no integral: lesson 06 takes the gradient of this estimate, and lesson 08 trains on it.",
 )
 
 
@@ -573,11 +614,17 @@ def _update_precision_torch(data, mean, scale, prior_mean, prior_strength, prior
 
 
 def _precision_law(rng):
+    """Data with ties at times; and parameters of many orders of magnitude."""
     data = rng.normal(rng.normal(0, 2), 2, rng.integers(1, 7))
+    if rng.random() < 0.25:
+        data = np.round(data)
     mean, prior_mean = rng.normal(0, 2, 2)
-    if rng.random() < 0.1:
+    scale, others = rng.uniform(0.1, 2), rng.uniform(0.2, 4, 3)
+    if rng.random() < 0.25:
+        scale, *others = 10 ** rng.uniform(-4, 3, 4)
+    if rng.random() < 0.2:
         mean = prior_mean
-    return data, float(mean), rng.uniform(0.1, 2), float(prior_mean), *rng.uniform(0.2, 4, 3).tolist()
+    return data, float(mean), float(scale), float(prior_mean), *map(float, others)
 
 
 def _exact_posterior(data, mean, scale, prior_mean, prior_strength, prior_shape, prior_rate):
@@ -607,6 +654,8 @@ update_precision = Exercise(
         (np.array([1.0, 3.0]), 2.0, 0.5, 0.0, 1.0, 1.0, 1.0),
         (np.array([79.0, 74.0, 85.0, 88.0]), 80.5, 2.5, 70.0, 0.5, 2.0, 60.0),
         (np.array([-0.4]), 0.3, 1.2, 1.0, 3.0, 0.7, 0.2),
+        # narrow, weak and small: whatever was added for safety would show
+        (np.array([0.49, 0.52]), 0.5, 0.0005, 0.3, 0.0005, 0.002, 0.0001),
     ],
     law=_precision_law,
     misconceptions=[
@@ -620,6 +669,17 @@ update_precision = Exercise(
             "N for N/2",
             lambda *a: (a[5] + len(a[0]) + 1, _update_precision(*a)[1]),
             "The shape grows by ½ for each datum and ½ for μ: a Gaussian density contains √τ, not τ.",
+        ),
+        Misconception(
+            "floor of N/2",
+            lambda *a: (a[5] + (len(a[0]) + 1) // 2, _update_precision(*a)[1]),
+            "The shape is rounded down: // drops the half. A shape need not be whole, so divide with /.",
+        ),
+        Misconception(
+            "mean of τ for its shape",
+            lambda *a: (np.divide(*_update_precision(*a)), _update_precision(*a)[1]),
+            "Your first number is a/b, the mean of τ. It is what the update of q(μ) will need; here the shape a itself "
+            "is asked for.",
         ),
         Misconception(
             "half missing in the rate",

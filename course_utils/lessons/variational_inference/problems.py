@@ -71,9 +71,22 @@ def _underflowing_sweep(log_joint, rows, columns):
 
 
 def _table_law(rng):
-    shape = rng.integers(1, 5, 2)
+    """Tables of all sizes; the start may be certain, or nearly."""
+    shape = rng.integers(1, 13 if rng.random() < 0.15 else 5, 2)
     log_joint = rng.normal(0, rng.choice([0.5, 1.5]), shape) + rng.normal(-2, 3)
-    return log_joint, rng.dirichlet(np.ones(shape[1])), int(rng.integers(1, 4))
+    columns = rng.dirichlet(np.full(shape[1], rng.choice([0.1, 1.0])))
+    if rng.random() < 0.15:
+        columns = np.eye(shape[1])[rng.integers(shape[1])]
+    return log_joint, columns, int(rng.integers(1, 4))
+
+
+def _settled(log_joint, columns):
+    for _ in range(200):
+        rows, last = special.softmax(log_joint @ columns), columns
+        columns = special.softmax(rows @ log_joint)
+        if np.abs(columns - last).max() < 1e-10:
+            break
+    return rows, columns, _table_bound(log_joint, rows, columns)
 
 
 # p(wet, rain, sprinkler): rain 20 %, sprinkler 10 %; wet with 2, 90, 90 and 99 %
@@ -90,14 +103,18 @@ mean_field_table = Exercise(
         (_WET, np.array([0.1, 0.9]), 4),
         (np.log(np.array([[0.1, 0.2, 0.05], [0.3, 0.05, 0.3]])), np.array([0.2, 0.2, 0.6]), 2),
         (np.array([[-3.0]]), np.array([1.0]), 1),
+        (np.array([[0.0, -2.1], [-2.1, 0.0]]), np.array([0.501, 0.499]), 60),  # the first sweeps gain hardly anything
     ],
     law=_table_law,
     draws=16,
     extremes=[
         (_WET - 2000, np.array([0.5, 0.5]), 2),
         (np.array([[900.0, 898.0, 0.0], [899.0, 901.0, 900.5]]), np.array([0.5, 0.25, 0.25]), 1),
+        # far from the first row, from the mean and from the largest number; and two rows get exactly 0
+        (np.array([[-2000.0, -2000.0], [-2000.0, -1999.0], [900.0, -2000.0]]), np.array([0.5, 0.5]), 1),
     ],
-    stable="average the logarithms and normalise with softmax; nothing is exponentiated before that",
+    stable="average the logarithms and normalise with softmax, which subtracts the largest of *these averages*; and "
+    "0 · log 0 counts as 0 in an entropy, as in special.entr",
     misconceptions=[
         Misconception(
             "marginals",
@@ -137,6 +154,34 @@ mean_field_table = Exercise(
             "one sweep only",
             lambda log_joint, columns, sweeps: _mean_field(log_joint, columns, 1),
             "This is right for one sweep. The two updates take turns `sweeps` times.",
+        ),
+        Misconception(
+            "one sweep less",
+            lambda log_joint, columns, sweeps: (
+                _mean_field(log_joint, columns, sweeps - 1)
+                if sweeps > 1
+                else (
+                    special.softmax(log_joint @ columns),
+                    columns,
+                    _table_bound(log_joint, special.softmax(log_joint @ columns), columns),
+                )
+            ),
+            "One sweep is missing. A sweep updates both factors, and `range(sweeps)` counts all of them.",
+        ),
+        Misconception(
+            "till convergence",
+            lambda log_joint, columns, sweeps: _settled(log_joint, columns),
+            "You sweep until nothing changes any more. Asked for is where the factors stand after `sweeps` sweeps, "
+            "settled or not.",
+        ),
+        Misconception(
+            "divergence for the bound",
+            _swept(
+                _right_sweep,
+                lambda table, rows, columns: special.logsumexp(table) - _table_bound(table, rows, columns),
+            ),
+            "Both factors are right. The third number is KL(q‖posterior), the distance from the bound up to the "
+            "log-evidence. The ELBO itself was asked for: energy plus entropy.",
         ),
         Misconception(
             "entropy left out",
@@ -220,9 +265,9 @@ def _with_judgement(position, part_of):
 
 
 def _judgement_law(rng):
-    size = rng.integers(2, 9)
+    size = rng.integers(20, 80) if rng.random() < 0.2 else rng.integers(2, 9)
     log_q = rng.normal(-2, 1.5, size)
-    log_joint = log_q + rng.normal(0, 4) + rng.normal(0, rng.choice([0.0, 0.3, 2.0]), size)
+    log_joint = log_q + rng.normal(0, 4) + rng.normal(0, rng.choice([0.0, 0.3, 2.0, 8.0]), size)
     return log_joint, log_q
 
 
@@ -242,8 +287,11 @@ judge_q = Exercise(
         (np.array([-1500.0, -1502.0, -1499.0]), np.array([-2.0, -1.0, -2.5])),
         (np.array([-1000.0, -3000.0]), np.array([0.5, -1.0])),
         (np.array([900.0, 903.0, 899.5, 901.0]), np.array([-3.0, -1.0, -2.0, 0.0])),
+        (np.array([-600.0, 0.0, -1.0]), np.array([900.0, -900.0, 0.0])),
+        (np.array([-1502.0, -1501.9999, -1502.00005]), np.array([-2.0, -2.0, -2.0])),
     ],
-    stable="keep the log-weights, and average the weights by log-sum-exp",
+    stable="keep the log-weights, and average the weights by log-sum-exp, with the largest log-weight subtracted; for "
+    "the error subtract the mean first, then square",
     misconceptions=[
         Misconception(
             "mean of the logs for the evidence",
@@ -262,6 +310,32 @@ judge_q = Exercise(
             _with_judgement(2, lambda weights: special.logsumexp(weights) - np.log(len(weights)) - np.mean(weights)),
             "The third number is the gap, the estimate of KL(q‖posterior). A good thing to look at; but the "
             "log-evidence was asked for, the gap plus the ELBO.",
+        ),
+        Misconception(
+            "largest weight for the evidence",
+            _with_judgement(2, np.max),
+            "The third number is the largest log-weight. It dominates the evidence's estimate, but that is an average: "
+            "the logarithm of the mean of all M weights.",
+        ),
+        Misconception(
+            "order",
+            lambda log_joint, log_q: _judgement(log_joint, log_q)[::-1],
+            "Right numbers, wrong order: first the ELBO, then its standard error, then the log-evidence.",
+        ),
+        Misconception(
+            "error last",
+            lambda log_joint, log_q: [_judgement(log_joint, log_q)[part] for part in (0, 2, 1)],
+            "Right numbers, wrong order: the standard error comes second, the log-evidence last.",
+        ),
+        Misconception(
+            "M − 1 twice",
+            lambda log_joint, log_q: (
+                np.mean(log_joint - log_q),
+                np.std(log_joint - log_q, ddof=1) / np.sqrt(len(log_q) - 1),
+                _judgement(log_joint, log_q)[2],
+            ),
+            "M − 1 is there twice in the error. It makes the variance of one draw unbiased; the mean is one of M "
+            "draws, so that is divided by √M.",
         ),
         Misconception(
             "weighed by q again",
@@ -350,12 +424,15 @@ def _with_busyness(busyness_of):
 
 def _rows_law(rng):
     """Tables that are rarely square, with holes in which any number stands; a row may have no number at all."""
-    size, width = rng.integers(1, 6, 2)
-    shape, rate = rng.uniform(0.6, 6, width), np.exp(rng.normal(0, 0.7, width))
-    counts = rng.poisson(rng.uniform(0, 8, (size, width)))
+    size, width = rng.integers(1, 13 if rng.random() < 0.15 else 6, 2)
+    shape, rate = rng.uniform(0.2, 6, width), np.exp(rng.normal(0, 0.7, width))
+    prior_shape, prior_rate = rng.uniform(0.3, 4), np.exp(rng.normal(0, 0.8))
+    if rng.random() < 0.3:
+        rate, prior_shape, prior_rate = 10 ** rng.uniform(-3, 3, width), *10 ** rng.uniform(-3, 3, 2)
+    counts = rng.poisson(rng.uniform(0, rng.choice([8, 8, 900]), (size, width)))
     observed = rng.random((size, width)) < rng.choice([0.6, 1.0])
     counts[~observed] = rng.integers(0, 100, int((~observed).sum()))
-    return counts, observed, shape, rate, float(rng.uniform(0.3, 4)), float(np.exp(rng.normal(0, 0.8)))
+    return counts, observed, shape, rate, float(prior_shape), float(prior_rate)
 
 
 update_row_rates = Exercise(
@@ -374,7 +451,14 @@ update_row_rates = Exercise(
             0.5,
             2.0,
         ),
-        (np.array([[8], [4], [0]]), np.array([[False], [True], [True]]), np.array([5.0]), np.array([2.5]), 2.0, 3.0),
+        (
+            np.array([[8], [4], [0]]),
+            np.array([[False], [True], [True]]),
+            np.array([5.0]),
+            np.array([700.0]),
+            2.0,
+            0.003,
+        ),
     ],
     law=_rows_law,
     misconceptions=[
@@ -400,6 +484,33 @@ update_row_rates = Exercise(
             "holes ignored",
             lambda counts, observed, *others: _rows_of_counts(counts, np.ones_like(observed), *others),
             "You take the whole table as observed. Where `observed` is False there is no factor in the joint.",
+        ),
+        Misconception(
+            "means for sums",
+            lambda counts, observed, shape, rate, prior_shape, prior_rate: (
+                prior_shape + np.sum(counts * observed, axis=1) / np.maximum(observed.sum(axis=1), 1),
+                prior_rate + observed @ (shape / rate) / np.maximum(observed.sum(axis=1), 1),
+            ),
+            "You average over the observed hours. The log-joint adds them up, one Poisson factor for each: with means "
+            "a hundred hours would teach no more than one.",
+        ),
+        Misconception(
+            "prior with every hour",
+            lambda counts, observed, shape, rate, prior_shape, prior_rate: (
+                prior_shape * observed.sum(axis=1) + np.sum(counts * observed, axis=1),
+                prior_rate * observed.sum(axis=1) + observed @ (shape / rate),
+            ),
+            "The prior is added once with every observed hour. θ_i is one number for all of its hours, so log p(θ_i) "
+            "stands once in the log-joint.",
+        ),
+        Misconception(
+            "counts divided by the busyness",
+            lambda counts, observed, shape, rate, prior_shape, prior_rate: (
+                prior_shape + (counts * observed) @ (rate / shape),
+                prior_rate + observed @ (shape / rate),
+            ),
+            "The rate is right. In the shape you divide the counts by the expected φ. But n log(θφ) = n log θ + "
+            "n log φ: as a function of θ only n itself is left.",
         ),
         Misconception(
             "mode of the columns",
