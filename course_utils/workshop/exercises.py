@@ -49,8 +49,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from course_utils.workshop import diagnosis, progress, running, verdicts
-from course_utils.workshop.diagnosis import Case, diagnose
+from course_utils.workshop import diagnosis, explanations, one_change, progress, relations, running, variants, verdicts
+from course_utils.workshop.explanations import explained
 from course_utils.workshop.gradient_check import gradient_trouble
 from course_utils.workshop.running import Unfit, is_array
 from course_utils.workshop.verdicts import (
@@ -72,7 +72,6 @@ _UNEXPLAINED = {"wrong", "wrong_shape", "not_finite"}
 _LEADS_NOWHERE = {"", "same answer", "some inputs"}
 _INFINITE = "infinite", "an overflow, a logarithm of zero, or a division by zero"
 _NAN = "NaN", "a logarithm or a root of a negative number, 0/0, 0 · ∞ or ∞ − ∞"
-_DIAGNOSIS_SECONDS = 1.0  # how long the reference may be tried on other arguments
 
 
 @dataclass(frozen=True)
@@ -270,6 +269,13 @@ class Exercise:
             self._known["right"] = self._results_of(self._reference)
         return self._known["right"]
 
+    def _fresh_ones(self, count):
+        """Return further draws of the law with the right results, made once; none without a law."""
+        if "fresh" not in self._known:
+            inputs = self.fresh(2, count) if self.law else []
+            self._known["fresh"] = list(zip(inputs, self._results_of(self._reference, inputs), strict=True))
+        return self._known["fresh"]
+
     def _slips(self):
         """Return the results of the misconceptions; None where one raises."""
         return [None if error else results for results, error in self._slip_runs()]
@@ -450,35 +456,8 @@ class Exercise:
         if not trouble and self._same(answers, wanted):
             trouble = spoilt or (gradient_trouble(self, function, deadline) if self.gradients else None)
             return trouble or Verdict("correct", self.name, self.praise)
-        verdict = self._explained(answers, wanted, function, deadline, trouble)
+        verdict = explained(self, answers, wanted, function, deadline, trouble)
         return noted(verdict, spoilt.detail) if spoilt else verdict
-
-    def _explained(self, answers, wanted, function, deadline, trouble):
-        """Say what is wrong: a known misconception, what the errors have in common, or the first of them."""
-        known = self._recognised(answers)
-        if len(known) == 1:
-            return Verdict("misconception", "a well-known slip", known[0].message, misconception=known[0].name)
-        plain = trouble or self._not_finite(answers, wanted) or self._first_difference(answers, wanted)
-        if not trouble and self._draws_by_itself(answers, wanted, function, deadline):
-            words = (
-                "Called twice with the same inputs, your function gives different answers: it draws random numbers of "
-                "its own, or keeps something from one call to the next. All randomness is in its arguments."
-            )
-            return replace(plain, kind="wrong", title="the answer changes from call to call", detail=words,
-                           pattern="own randomness")  # fmt: skip
-        finding = self._structure(answers, wanted)
-        if finding:
-            return replace(plain, detail=f"{finding.words}\n{plain.detail}", pattern=finding.pattern)
-        if len(known) > 1:
-            words = "Several slips give just this: " + " Or: ".join(item.message for item in known)
-            return Verdict("misconception", "one of several slips", words, misconception=known[0].name)
-        return self._two_slips(answers, wanted) or self._with_right_parts(plain, answers, wanted)
-
-    def _with_right_parts(self, verdict, answers, wanted):
-        """Add which of several results are right."""
-        columns = zip(self._names(), zip(*answers, strict=True), zip(*wanted, strict=True), strict=True)
-        right = [name for name, *both in columns if self._same(*map(zip, both), (name,))]
-        return replace(verdict, detail=f"{verdict.detail}\n{listed(right)}: right.") if right else verdict
 
     def _recognised(self, answers):
         """Return the misconceptions that give the very same answers."""
@@ -487,83 +466,6 @@ class Exercise:
 
     def _ordinary(self, results):
         return [parts for position, parts in enumerate(results) if not self._is_extreme(position)]
-
-    def _two_slips(self, answers, wanted):
-        """Recognise a misconception that fails at extremes too, or has a wrong sign, factor or summand besides."""
-        ordinary = self._ordinary(answers)
-        for item, results in zip(self.misconceptions, self._slips(), strict=True):
-            if not results or self._same(self._ordinary(results), self._ordinary(wanted)):
-                continue
-            if self._same(ordinary, self._ordinary(results)):
-                besides = "it fails at extreme inputs" + (f" (the stable way: {self.stable})" if self.stable else "")
-            else:
-                besides = diagnosis.besides(_flat(ordinary), _flat(self._ordinary(results)), self._close)
-            if besides:
-                words = f"Two things: {item.message} And besides, {besides}."
-                return Verdict("misconception", "two slips at once", words, misconception=item.name, pattern="two")
-        return None
-
-    def _structure(self, answers, wanted):
-        """Return what the errors have in common, as a finding; with several results, for each that is wrong."""
-        names, findings, right = self._names(), [], []
-        until = time.thread_time() + _DIAGNOSIS_SECONDS  # of work: on a busy machine the words must not change
-        for part, name in enumerate(names):
-            cases = [
-                Case(
-                    dict(zip(self.arguments, probe, strict=True)), got[part], expected[part], self._is_extreme(position)
-                )
-                for position, (probe, got, expected) in enumerate(zip(self._inputs(), answers, wanted, strict=True))
-            ]
-            if self._same([(case.got,) for case in cases], [(case.expected,) for case in cases], names[:1]):
-                right.append(name)
-                continue
-            finding = self._slip_in_part(part, answers) if len(names) > 1 else None
-            retry = functools.partial(self._retry, part, until)
-            findings.append((name, finding or diagnose(cases, self._close, retry, self.stable)))
-        if len(names) > 1 and self._in_other_order(answers, wanted):
-            return diagnosis.Finding("order", f"The results are right, but not in the order {listed(names)}.")
-        found = [(name, finding) for name, finding in findings if finding]
-        if not found or len(names) == 1:
-            return found[0][1] if found else None
-        words = [f"{name}: {finding.words}" for name, finding in found] + [f"{name}: right." for name in right]
-        return diagnosis.Finding(found[0][1].pattern, "\n".join(words))
-
-    def _slip_in_part(self, part, answers):
-        """Return the sentence of a misconception about this part alone that explains it, or None."""
-
-        def same(ones, others, k):
-            return self._same([(parts[k],) for parts in ones], [(parts[k],) for parts in others], self._names()[:1])
-
-        for item, results in zip(self.misconceptions, self._slips(), strict=True):
-            # a sentence that calls other parts right would say too much: they may be wrong in a way of their own
-            if results and same(answers, results, part) and not re.search(r"\b(is|are) right\b", item.message):
-                if [k for k in range(len(self._names())) if not same(results, self._right(), k)] == [part]:
-                    return diagnosis.Finding("known slip", item.message)
-        return None
-
-    def _in_other_order(self, answers, wanted):
-        return any(
-            self._same([parts[shift:] + parts[:shift] for parts in answers], wanted)
-            for shift in range(1, len(self._names()))
-        )
-
-    def _retry(self, part, until, arguments):
-        """Return one part of the right answer for other arguments; None if there is none, or no more time."""
-        if time.thread_time() > until:
-            return None
-        try:
-            return self._results_of(self._reference, [tuple(arguments.values())])[0][part]
-        except Exception:
-            return None
-
-    def _draws_by_itself(self, answers, wanted, function, deadline):
-        until = max(deadline, time.monotonic() + 0.2)
-        for probe, answer, right in zip(self._inputs(), answers, wanted, strict=True):
-            if not self._same([answer], [right]):  # several of them: two draws of a class may agree by chance
-                again = running.run(function, probe, self._as_parts, until)
-                if again.outcome != "returned" or not self._same([again.value], [answer]):
-                    return again.outcome == "returned"
-        return False
 
     def _spoilt(self, runs):
         """Return the verdict on arguments that were changed in place, or left asking for a gradient."""
@@ -586,8 +488,6 @@ class Exercise:
                 "make a tensor of your own first, with `.clone()` or `.detach().clone()`."
             )
         return Verdict("changes_argument", "the function changes its arguments", " ".join(words))
-
-    # --- gradients ----------------------------------------------------------------------------------------------------
 
     # --- results ------------------------------------------------------------------------------------------------------
 
@@ -681,13 +581,9 @@ def _kind(error):
     return type(error).__name__.lstrip("_")  # torch's LinAlgError begins with one
 
 
-def _flat(results):
-    return [part for parts in results for part in parts]
-
-
 for _thing in (Exercise, Misconception, Verdict):
     running.watch(_thing.__name__, _thing)
-for _module in (sys.modules[__name__], diagnosis, running, verdicts):
+for _module in (sys.modules[__name__], diagnosis, explanations, one_change, relations, running, variants, verdicts):
     running.watch(_module.__name__, _module)
 
 __all__ = ["Exercise", "Misconception", "Verdict"]

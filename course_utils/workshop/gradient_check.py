@@ -60,12 +60,23 @@ def gradient_trouble(exercise, function, deadline):
                 said = f"The numbers are right, but the gradient with respect to `{name}` is not finite: "
                 return Verdict("gradient", "the gradient is not finite", said + (_MASKED if masked else _INFINITE))
             if got is not None and not exercise._close(got, 0 * got if expected is None else expected).all():
-                words = (
-                    f"The numbers are right, but the gradient with respect to `{name}` is not that of the formula: "
-                    "a part of the computation is cut off from it, or counted twice."
-                )
+                words = f"The numbers are right, but the gradient with respect to `{name}` {_wrong_by(got, expected)}"
                 return Verdict("gradient", "the gradient is wrong", words)
     return None
+
+
+def _wrong_by(got, expected):
+    """Say what may be wrong with a gradient; whether it is off by little tells a bound from a broken path."""
+    expected = 0 * got if expected is None else expected
+    if np.isfinite(got).all() and np.abs(got - expected).max() < 1e-2 * np.abs(expected).max():
+        return (
+            "is slightly off. A small number added, a bound or single precision does this: "
+            "the numbers hardly notice it, and their slope does."
+        )
+    return (
+        "is not that of the formula. A part of the computation that is cut off from it or counted twice does this, "
+        "and so does a bound, or a small number added where the result is nearly 0."
+    )
 
 
 def _with_gradients(exercise, function):

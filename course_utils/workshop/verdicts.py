@@ -117,6 +117,29 @@ def is_empty(function):
     return True
 
 
+_BOUNDS = {"clip", "clamp", "clamp_min", "clamp_max", "maximum", "minimum", "nan_to_num", "float32", "float16", "half"}
+
+
+def has_bound(function):
+    """Whether a bound, a small constant or single precision stands in a function, or in one of its own that it uses."""
+    todo, seen = [_code_of(function)], set()
+    names = getattr(function, "__globals__", {})
+    while todo:
+        code = todo.pop()
+        if code is None or code in seen:
+            continue
+        seen.add(code)
+        if _BOUNDS & set(code.co_names) or any(_is_small(value) for value in code.co_consts):
+            return True
+        todo += [value for value in code.co_consts if isinstance(value, types.CodeType)]
+        todo += [_code_of(names.get(name)) for name in code.co_names]
+    return False
+
+
+def _is_small(value):
+    return isinstance(value, float) and 0 < abs(value) <= 1e-3
+
+
 def own_line(error, function):
     """Quote the last line of the reader's own code that the exception passed through."""
     code, own, step = _code_of(function), None, error.__traceback__

@@ -6,9 +6,10 @@ import inspect
 import numpy as np
 import pytest
 import spelling_mutants
-from spelling_mutants import _changed_trees, of_function, survivors
+from spelling_mutants import of_function, of_tree, survivors
 from test_lesson_exercises import EXERCISES
 
+from course_utils.workshop import variants
 from course_utils.workshop.exercises import Exercise
 
 WITH_LAW = [name for name, exercise in EXERCISES.items() if exercise.law]
@@ -27,8 +28,7 @@ def test_what_is_built_from_the_unchanged_source_is_accepted(name):
     exercise = EXERCISES[name]
     for function in (exercise._reference, *exercise._spellings.values()):
         closure = inspect.getclosurevars(function).nonlocals
-        namespace = {**spelling_mutants._rebound(function.__globals__), **closure}
-        built = spelling_mutants._built(spelling_mutants._tree_of(function), namespace)
+        built = variants.built(variants.tree_of(function), {**function.__globals__, **closure})
         assert exercise.accepts(built)
         assert exercise.accepts(built, exercise.fresh(1, 50))
 
@@ -51,7 +51,7 @@ def test_what_is_built_from_the_unchanged_source_is_accepted(name):
 )
 def test_the_changes_that_people_make_are_among_them(source, changed):
     tree = ast.parse(source, mode="eval").body
-    assert changed in [ast.unparse(new) for _, new in _changed_trees(tree)]
+    assert changed in [text for _, text in of_tree(tree, ast.unparse)]
 
 
 def _helped(x):
