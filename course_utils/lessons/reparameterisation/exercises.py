@@ -130,9 +130,9 @@ score_gradient = Exercise(
         Misconception(
             "baseline",
             lambda z, mean, scale, values: _score(z, mean, scale, values - values.mean()),
-            "The average of the values is subtracted from each, or that of the draws; the two come to the same. The "
-            "first is a baseline, and comes in the next exercise. Here f itself multiplies the score, and that knows "
-            "how far a draw lies from `mean`.",
+            "The average of the values is subtracted from each: that is a baseline, and comes in the next exercise. "
+            "(To subtract the average of the draws comes to the same.) Here f itself multiplies the score, and the score "
+            "is taken with the `mean` of q.",
         ),
         Misconception(
             "divided by K − 1",
