@@ -135,6 +135,38 @@ SLIPS = {
     "4.2 cut off": (
         lesson.gaussian_kl, lambda mq, vq, mp, vp: _kl(mq, np.clip(vq, -20, 20), mp, np.clip(vp, -20, 20)), "extreme",
     ),
+    # exp(300) is beyond the largest number that float32 holds
+    "4.2 in single precision": (lesson.gaussian_kl, lambda *a: _kl_in_single_precision(*a), "numerically unstable"),
+    "4.2 tiny number in the divisor": (
+        lesson.gaussian_kl,
+        lambda mq, vq, mp, vp: 0.5 * np.sum((np.exp(vq) + (mq - mp) ** 2) / (np.exp(vp) + 1e-12) - 1 - vq + vp),
+        "numerically unstable",
+    ),
+    "4.2 symmetrised": (
+        lesson.gaussian_kl, lambda a, u, b, v: (_kl(a, u, b, v) + _kl(b, v, a, u)) / 2, "the mean of both directions",
+    ),
+    "4.2 cross-entropy": (
+        lesson.gaussian_kl,
+        lambda a, u, b, v: 0.5 * np.sum(np.log(2 * np.pi) + v + (np.exp(u) + (a - b) ** 2) / np.exp(v)),
+        "the entropy of q is subtracted",
+    ),
+    "4.3 stable on one side": (
+        lesson.elbo_estimate,
+        _elbo(lambda z, x: x.sum() * z - len(x) * (z + np.log1p(np.exp(-z)))), "do not overflow on either side",
+    ),
+    "4.3 likelihood alone": (
+        lesson.elbo_estimate, lambda e, m, s, x: np.mean(_coin(m + s * e, x)), "E_q[log p(x | z)] alone",
+    ),
+    "4.3 no constants": (
+        lesson.elbo_estimate,
+        lambda e, m, s, x: np.mean(_coin(m + s * e, x) - (m + s * e) ** 2 / 2 + e**2 / 2), "without its constant",
+    ),
+    "4.4 floor": (
+        lesson.update_precision, lambda x, *a: (a[4] + (len(x) + 1) // 2, _update()(x, *a)[1]), "rounded down",
+    ),
+    "4.4 mean of τ": (
+        lesson.update_precision, lambda *a: (np.divide(*_update()(*a)), _update()(*a)[1]), "the mean of τ",
+    ),
     "4.2 product of variances": (
         lesson.gaussian_kl,
         lambda mq, vq, mp, vp: 0.5 * (
@@ -256,7 +288,6 @@ RIGHT = {
     "4.1 scipy's multivariate normal": (
         lesson.gaussian_entropy, lambda s: stats.multivariate_normal(cov=np.diag(s**2)).entropy(),
     ),
-    "4.2 in single precision": (lesson.gaussian_kl, _kl_in_single_precision),
     "4.2 cross-entropy minus entropy": (
         lesson.gaussian_kl,
         lambda mq, vq, mp, vp: 0.5 * np.sum(vp + (np.exp(vq) + (mq - mp) ** 2) / np.exp(vp)) - 0.5 * np.sum(1 + vq),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import special, stats
 
 from course_utils.lessons import amortisation as lesson
 
@@ -73,6 +73,30 @@ def _sorted_in_place(evidence, elbos, chosen):
 
 
 SLIPS = {
+    "5.1 log-variances shared": (
+        lesson.count_parameters, lambda n, d, k: (2 * k * n, (d + 1) * k + k), "the same for all x",
+    ),
+    "5.1 with the decoder": (
+        lesson.count_parameters, lambda n, d, k: (2 * k * n, 2 * k * (d + 1) + d * (k + 1)), "a decoder as well",
+    ),
+    "5.2 square": (lesson.encode, _halves(np.square), "A square is positive"),
+    "5.2 sigmoid": (lesson.encode, _halves(lambda v: 1 / (1 + np.exp(-v))), "stays below 1"),
+    "5.2 tiny number added": (lesson.encode, _halves(lambda v: np.exp(v / 2) + 1e-8), "nothing added"),
+    "5.3 scale as a log-variance": (
+        lesson.elbo, _elbo(price=lambda m, s: np.sum(np.exp(s) + m**2 - 1 - s) / 2), "for a log-variance",
+    ),
+    "5.3 joint at the mean": (
+        lesson.elbo,
+        lambda x, m, s, w, b, v: _fit(x, m, w, b, v) + stats.norm.logpdf(m).sum(), "at the mean of q",
+    ),
+    "5.4 log-sum-exp": (
+        lesson.inference_gaps,
+        lambda e, t, c: (
+            np.mean(e - special.logsumexp(t, axis=1)),
+            np.mean(special.logsumexp(t, axis=1) - t[np.arange(len(t)), c]),
+        ),
+        "the maximum in each row",
+    ),
     "5.1 one log-variance": (lesson.count_parameters, lambda n, d, k: (n * (k + 1), (d + 1) * (k + 1)), "one log-var"),
     "5.1 a single q": (lesson.count_parameters, lambda n, d, k: (2 * k, 2 * k * (d + 1)), "2L numbers describe"),
     "5.1 a decoder": (lesson.count_parameters, lambda n, d, k: (2 * k * n, 2 * d * (k + 1)), "a decoder"),

@@ -122,6 +122,44 @@ SLIPS = {
     "6.1 divided by K − 1": (
         lesson.score_gradient, lambda z, m, s, f: f @ _scores(z, m, s) / max(len(z) - 1, 1), "Probe",
     ),
+    "6.1 divided by K − 1, without a guard": (
+        lesson.score_gradient, lambda z, m, s, f: f @ ((z - m) / s**2) / (len(z) - 1), "You divide by K − 1",
+    ),
+    "6.1 logarithm of the scale": (
+        lesson.score_gradient, lambda z, m, s, f: (f[:, None] * ((z - m) ** 2 / s**2 - 1)).mean(0), "the logarithms of",
+    ),
+    "6.1 sample mean": (
+        lesson.score_gradient, lambda z, m, s, f: _score(z, z.mean(0), s, f), "with the `mean` of q",
+    ),
+    "6.2 scores centred": (
+        lesson.leave_one_out_gradient, lambda f, s: f @ (s - s.mean(0)) / len(f), "which comes to the same",
+    ),
+    "6.2 products centred": (
+        lesson.leave_one_out_gradient,
+        lambda f, s: (lambda g: np.mean(g - (g.sum(0) - g) / (len(g) - 1), axis=0))(f[:, None] * s), "cancels to 0",
+    ),
+    "6.2 the next": (
+        lesson.leave_one_out_gradient, lambda f, s: (f - np.roll(f, -1)) @ s / len(f), "the draw after it",
+    ),
+    "6.2 running mean": (
+        lesson.leave_one_out_gradient,
+        lambda f, s: np.mean([(f[k] - (f[:k].mean() if k else 0)) * s[k] for k in range(len(f))], axis=0),
+        "the draws before it",
+    ),
+    "6.2 rewards standardised": (
+        lesson.leave_one_out_gradient, lambda f, s: (f - f.mean()) / (f.std() + 1e-8) @ s / len(f), "with rewards",
+    ),
+    "6.4 factor of the precision": (
+        lesson.correlated_sample,
+        lambda e, m, c: m + e @ np.linalg.cholesky(np.linalg.inv(c)).T, "the inverse of the covariance",
+    ),
+    "6.4 upper factor": (
+        lesson.correlated_sample,
+        lambda e, m, c: m + (np.linalg.cholesky(c[::-1, ::-1]) @ e[:, ::-1].T)[::-1].T, "an upper triangular A",
+    ),
+    "6.5 log(N/B)": (
+        lesson.minibatch_log_joint, lambda x, p, n: p + x.sum(1) + np.log(n / x.shape[1]), "You add log(N/B)",
+    ),
     "6.2 own value": (
         lesson.leave_one_out_gradient, lambda f, s: ((f - f.mean())[:, None] * s).mean(0), "the draw's own value",
     ),
@@ -220,7 +258,7 @@ SLIPS = {
         lesson.minibatch_log_joint, lambda x, p, n: n * (x + p[:, None]).mean(axis=1), "counted N times",
     ),
     "6.5 whole numbers": (
-        lesson.minibatch_log_joint, lambda x, p, n: p + n // x.shape[1] * x.sum(axis=1), "Probe",
+        lesson.minibatch_log_joint, lambda x, p, n: p + n // x.shape[1] * x.sum(axis=1), "rounded down",
     ),
     "6.5 batch for all": (lesson.minibatch_log_joint, lambda x, p, n: p + x.sum(axis=1), "The factor N/B is forgotten"),
     "6.5 mean over the draws": (

@@ -99,6 +99,160 @@ SLIPS = {
         lambda *a: (lambda r, c, e: (c, r, e))(*variational._mean_field(*a)),
         "should be an array of shape (2,)",
     ),
+    "4.5 one sweep less": (
+        variational.mean_field_table,
+        lambda j, c, n: (lambda r, q: (r, q, variational._table_bound(j, r, q)))(
+            *(variational._mean_field(j, c, n - 1)[:2] if n > 1 else (special.softmax(j @ c), c))
+        ),
+        "One sweep is missing",
+    ),
+    "4.5 till nothing changes": (
+        variational.mean_field_table, lambda j, c, n: variational._mean_field(j, c, 400), "until nothing changes",
+    ),
+    "4.5 the divergence": (
+        variational.mean_field_table,
+        lambda j, c, n: (
+            *variational._mean_field(j, c, n)[:2], special.logsumexp(j) - variational._mean_field(j, c, n)[2]
+        ),
+        "is KL(q‖posterior)",
+    ),
+    "4.5 largest number subtracted": (
+        variational.mean_field_table,
+        variational._swept(
+            lambda j, r, c: (lambda r: (r, special.softmax(r @ j)))(
+                np.exp(j @ c - j.max()) / np.exp(j @ c - j.max()).sum()
+            )
+        ),
+        "the largest of *these averages*",
+    ),
+    "4.6 the largest weight": (
+        variational.judge_q,
+        lambda j, q: (*variational._judgement(j, q)[:2], np.max(j - q)), "the largest log-weight",
+    ),
+    "4.6 M − 1 twice": (
+        variational.judge_q,
+        lambda j, q: (
+            np.mean(j - q), np.std(j - q, ddof=1) / np.sqrt(len(j) - 1), variational._judgement(j, q)[2]
+        ),
+        "M − 1 is there twice",
+    ),
+    "4.6 backwards": (
+        variational.judge_q, lambda j, q: variational._judgement(j, q)[::-1], "wrong order: first the ELBO",
+    ),
+    "4.6 error last": (
+        variational.judge_q,
+        lambda j, q: tuple(variational._judgement(j, q)[k] for k in (0, 2, 1)), "the standard error comes second",
+    ),
+    "4.6 first subtracted": (
+        variational.judge_q,
+        lambda j, q: (
+            *variational._judgement(j, q)[:2], j[0] - q[0] + np.log(np.mean(np.exp(j - q - j[0] + q[0])))
+        ),
+        "with the largest log-weight subtracted",
+    ),
+    "4.7 means": (
+        variational.update_row_rates,
+        lambda n, o, a, b, s, r: (
+            s + (n * o).sum(1) / np.maximum(o.sum(1), 1), r + o @ (a / b) / np.maximum(o.sum(1), 1)
+        ),
+        "You average over the observed hours",
+    ),
+    "4.7 prior per hour": (
+        variational.update_row_rates,
+        lambda n, o, a, b, s, r: (np.sum(o * (n + s), axis=1), o @ (a / b + r)), "once with every observed hour",
+    ),
+    "4.7 counts divided": (
+        variational.update_row_rates,
+        lambda n, o, a, b, s, r: (s + np.sum(o * n * b / a, axis=1), r + o @ (a / b)), "divide the counts",
+    ),
+    "5.5 errors added": (
+        amortisation.compare_encoders,
+        lambda ja, qa, jb, qb: (
+            np.mean(ja - qa) - np.mean(jb - qb), stats.sem((ja - qa).mean(0)) + stats.sem((jb - qb).mean(0))
+        ),
+        "adds up those of both encoders",
+    ),
+    "5.5 sums over draws": (
+        amortisation.compare_encoders,
+        lambda ja, qa, jb, qb: (lambda d: (d.mean(), stats.sem(d)))((ja - qa).sum(0) - (jb - qb).sum(0)),
+        "You sum over the draws",
+    ),
+    "5.5 N − 1 twice": (
+        amortisation.compare_encoders,
+        lambda *a: (lambda d, e: (d, e * np.sqrt(a[0].shape[1] / (a[0].shape[1] - 1))))(*amortisation._comparison(*a)),
+        "N − 1 is there twice",
+    ),
+    "5.5 mean of the squares": (
+        amortisation.compare_encoders,
+        lambda ja, qa, jb, qb: (
+            lambda d: (d.mean(), np.sqrt((np.mean(d**2) - np.mean(d) ** 2) / (len(d) - 1)))
+        )((ja - qa).mean(0) - (jb - qb).mean(0)),
+        "nearly all digits cancel",
+    ),
+    "5.6 exponentials": (
+        amortisation.poisson_encoder,
+        lambda s, r: (
+            amortisation._exact(s, r)[0],
+            np.log(s * np.exp(-r.sum(1))) - np.log(s[0] * np.exp(-r[0].sum())),
+        ),
+        "exponentiate nothing",
+    ),
+    "5.6 weights not against the first": (
+        amortisation.poisson_encoder, lambda s, r: (np.log(r).T, amortisation._exact(s, r)[1]), "The bias is right",
+    ),
+    "5.6 bias not against the first": (
+        amortisation.poisson_encoder,
+        lambda s, r: (amortisation._exact(s, r)[0], np.log(s) - r.sum(1)), "its own is subtracted",
+    ),
+    "5.6 proportions": (
+        amortisation.poisson_encoder,
+        lambda s, r: (
+            np.log(r / r.sum(1, keepdims=True)).T - np.log(r[:1] / r[0].sum()).T, np.log(s) - np.log(s[0])
+        ),
+        "only the proportions",
+    ),
+    "6.6 lgamma(n)": (
+        reparameterisation.regression_log_joint,
+        lambda z, x, n, s: (
+            reparameterisation._regression(z, x, n, s) + torch.lgamma(n + 1).sum() - torch.lgamma(n).sum()
+        ),
+        "log (n − 1)!",
+    ),
+    "6.6 softplus": (
+        reparameterisation.regression_log_joint,
+        lambda z, x, n, s: (
+            torch.distributions.Poisson(torch.nn.functional.softplus(z @ x.T)).log_prob(n).sum(1)
+            + torch.distributions.Normal(0.0, s).log_prob(z).sum(1)
+        ),
+        "Your rate is softplus",
+    ),
+    "6.6 factorials themselves": (
+        reparameterisation.regression_log_joint,
+        lambda z, x, n, s: (
+            reparameterisation._regression(z, x, n, s)
+            + torch.lgamma(n + 1).sum() - torch.tensor(special.factorial(n.numpy())).log().sum()
+        ),
+        "171!",
+    ),
+    "6.7 slope": (
+        reparameterisation.rate_gradient,
+        lambda u, r, n: r * np.sum(n) / -np.log1p(-u) - len(n) - 1, "the slope of the log-joint at z",
+    ),
+    "6.7 values": (
+        reparameterisation.rate_gradient,
+        lambda u, r, n: (lambda z: stats.poisson.logpmf(n, z[:, None]).sum(1) - z - np.log(r) + r * z)(
+            -np.log1p(-u) / r
+        ),
+        "Asked for are their derivatives",
+    ),
+    "6.7 KL in closed form": (
+        reparameterisation.rate_gradient,
+        lambda u, r, n: (len(n) * -np.log1p(-u) / r - np.sum(n)) / r - 1 / r + 1 / r**2, "the KL to the prior",
+    ),
+    "6.7 numbers kept away from the ends": (
+        reparameterisation.rate_gradient,
+        lambda u, r, n: reparameterisation._rate_gradient(np.clip(u, 1e-6, 1 - 1e-6), r, n), "kept away from 0 and 1",
+    ),
     "4.6 the joint's scatter": (
         variational.judge_q,
         lambda j, q: (np.mean(j - q), stats.sem(j), variational._judgement(j, q)[2]),

@@ -59,8 +59,8 @@ def _comparison_law(rng):
     for count in draws:
         log_q = rng.normal(-2, 1, (count, points))
         gap = rng.exponential(rng.uniform(0.2, 3), points) + rng.normal(0, 0.7, (count, points))
-        if alike:  # far apart, and by nearly or exactly the same for all points
-            gap = rng.uniform(0, 2000) + rng.choice([0.0, 1e-4]) * rng.normal(0, 1, (count, points))
+        if alike:  # far apart, and by nearly the same for all points
+            gap = rng.uniform(0, 2000) + 0.02 * rng.normal(0, 1, (count, points))
         tables += [evidence - gap + log_q, log_q]
     return tuple(tables)
 

@@ -18,7 +18,7 @@ def _scales_law(rng):
     """Scales so small and so large that the entropy has either sign; ones and ties among them."""
     scale = np.exp(rng.uniform(-3.5, 1.5, rng.integers(1, 7)))
     if rng.random() < 0.35:
-        scale = 10 ** rng.uniform(-6, 6, rng.integers(1, 13))
+        scale = 10 ** (rng.uniform(-5, 5) + rng.uniform(-1, 1, rng.integers(1, 13)))
     scale[rng.random(len(scale)) < 0.15] = 1.0
     if rng.random() < 0.2:
         scale[:] = scale[0]
