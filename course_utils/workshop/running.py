@@ -131,6 +131,15 @@ class _TimeIsUp(BaseException):
         sys.settrace(_raise_again)
 
 
+class _TakenBack(BaseException):
+    """Raised in place of a `_TimeIsUp` that comes too late."""
+
+
+def _send(ident, exception):
+    """Have `exception` raised in the thread of this number, as soon as it runs Python again."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(exception))
+
+
 def _raise_again(frame, event, arg):
     """Trace function: raise at the first line of the reader's code, never in this module."""
     if event == "line" and frame.f_code.co_filename != __file__:
@@ -143,8 +152,7 @@ class _Attempt(threading.Thread):
 
     Freeing what a stopped function had piled up can take a second. Whatever is sent meanwhile would be raised in the
     thread's own clean-up. So the first thing that happens when the function is left, before anything is freed, is that
-    `interruptible` goes out; one exception at most can then still be on its way, and `_leave` takes it back, or it is
-    caught.
+    `interruptible` goes out; one exception at most can then still be on its way: `_leave` meets it, or it is caught.
     """
 
     def __init__(self, work):
@@ -153,7 +161,7 @@ class _Attempt(threading.Thread):
         self.peeked = False
         self._work = work
         self._gate = threading.Lock()
-        self._cancelled = self._interruptible = False
+        self._cancelled = self._interruptible = self._sent = False
         self._over = threading.Event()
 
     def run(self):
@@ -178,7 +186,16 @@ class _Attempt(threading.Thread):
         self._interruptible = False
         sys.settrace(None)
         with self._gate:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.get_ident()), None)
+            sent = self._sent
+        if sent:
+            # Not by sending None: where nothing is delivered, CPython 3.11 leaves a flag up, and the next debugger or
+            # profiler of the session never gets on. So another exception takes the place of what is on its way.
+            try:
+                _send(threading.get_ident(), _TakenBack)
+                for _ in range(1_000_000):
+                    pass  # it arrives here
+            except _TakenBack:
+                pass
 
     def until(self, deadline):
         """Start, wait until the work is over; at the deadline, or when interrupted, make it end."""
@@ -204,8 +221,8 @@ class _Attempt(threading.Thread):
         while not self._over.is_set() and time.monotonic() < give_up:
             with self._gate:
                 if self._interruptible:
-                    ident = ctypes.c_ulong(self.ident)
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_TimeIsUp))
+                    self._sent = True
+                    _send(self.ident, _TimeIsUp)
             self._over.wait(0.01)
         if self._over.is_set():
             self.join(0.5)

@@ -4,6 +4,7 @@ import builtins
 import decimal
 import gc
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -241,3 +242,40 @@ def test_another_spelling_of_the_exercise_is_its_own_answer_too():
     exercise = _doubling(spellings={"sum": lambda x: x + x})
     assert exercise.examine(lambda x: exercise.spellings["sum"](x)).kind == "reference"
     assert exercise.examine(exercise._spellings["sum"]).correct
+
+
+_TRACED = """
+import cProfile, sys, time
+import numpy as np
+from course_utils.workshop.exercises import Exercise
+
+exercise = Exercise(
+    name="mean", arguments=("data",), returns="mean", reference=np.mean,
+    probes=[(np.array([1.0, 2.0]),), (np.array([-3.0, 0.5, 2.0]),), (np.arange(4.0),)],
+    misconceptions=[], hints=[], seconds=0.3,
+)
+
+def endless(data):
+    while True:
+        pass
+
+def work():
+    return sum(i * i for i in range(1000))
+
+for answer, kind in ((np.mean, "correct"), (endless, "too_slow"), (lambda data: 1 / 0, "raised")):
+    assert exercise.examine(answer).kind == kind
+    cProfile.Profile().runcall(work)
+    sys.settrace(lambda *event: None)
+    work()
+    sys.settrace(None)
+profile = cProfile.Profile()
+profile.enable()
+assert exercise.examine(np.mean).kind == "correct"
+profile.disable()
+"""
+
+
+def test_a_profiler_and_a_tracer_work_after_and_around_a_check():
+    # in a process of its own, since what is tested is whether it ends at all
+    run = subprocess.run([sys.executable, "-c", _TRACED], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
