@@ -131,8 +131,8 @@ score_gradient = Exercise(
             "baseline",
             lambda z, mean, scale, values: _score(z, mean, scale, values - values.mean()),
             "The average of the values is subtracted from each: that is a baseline, and comes in the next exercise. "
-            "(To subtract the average of the draws comes to the same.) Here f itself multiplies the score, and the score "
-            "is taken with the `mean` of q.",
+            "(To subtract the average of the draws comes to the same.) Here f itself multiplies the score, which is "
+            "taken with the `mean` of q.",
         ),
         Misconception(
             "divided by K − 1",
