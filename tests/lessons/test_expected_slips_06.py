@@ -123,13 +123,10 @@ SLIPS = {
         lesson.score_gradient, lambda z, m, s, f: f @ _scores(z, m, s) / max(len(z) - 1, 1), "Probe",
     ),
     "6.1 divided by K − 1, without a guard": (
-        lesson.score_gradient, lambda z, m, s, f: f @ ((z - m) / s**2) / (len(z) - 1), "You divide by K − 1",
-    ),
-    "6.1 logarithm of the scale": (
-        lesson.score_gradient, lambda z, m, s, f: (f[:, None] * ((z - m) ** 2 / s**2 - 1)).mean(0), "the logarithms of",
+        lesson.score_gradient, lambda z, m, s, f: f @ _scores(z, m, s) / (len(z) - 1), "You divide by K − 1",
     ),
     "6.1 sample mean": (
-        lesson.score_gradient, lambda z, m, s, f: _score(z, z.mean(0), s, f), "with the `mean` of q",
+        lesson.score_gradient, lambda z, m, s, f: _score(z, z.mean(0), s, f), "from the mean of the draws",
     ),
     "6.2 scores centred": (
         lesson.leave_one_out_gradient, lambda f, s: f @ (s - s.mean(0)) / len(f), "which comes to the same",

@@ -8,8 +8,10 @@ from course_utils.workshop.exercises import Exercise, Misconception
 
 
 def numbers(rng, *shape):
-    """Numbers of both signs, with zeros among them and, at times, rows that are all the same."""
+    """Numbers of both signs, with zeros and ties among them and, at times, rows that are all the same."""
     numbers = rng.normal(0, 1.5, shape)
+    if rng.random() < 0.2:
+        numbers = np.round(numbers)
     numbers[rng.random(shape) < 0.1] = 0.0
     if rng.random() < 0.15:
         numbers[:] = numbers[0]
@@ -201,6 +203,18 @@ score_gradient = Exercise(
             lambda z, mean, scale, values: np.mean(values) * np.mean(_table(z, mean, scale), axis=0),
             "You average values and scores separately. Their product must be averaged: which values go with which "
             "scores is all the information there is.",
+        ),
+        Misconception(
+            "divided by K − 1",
+            lambda z, mean, scale, values: np.sum(values[:, None] * _table(z, mean, scale), axis=0) / (len(z) - 1),
+            "You divide by K − 1. That is for a variance, where a mean was taken from the same draws. Here the plain "
+            "average over K draws is unbiased.",
+        ),
+        Misconception(
+            "distances from the sample mean",
+            lambda z, mean, scale, values: _score(z, z.mean(axis=0), scale, values),
+            "The distances are measured from the mean of the draws. The score belongs to q, so they are measured from "
+            "the `mean` of q, which is known.",
         ),
         Misconception(
             "baseline",
