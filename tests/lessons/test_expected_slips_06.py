@@ -89,7 +89,7 @@ SLIPS = {
     "6.1 exponent alone": (lesson.score_gradient, _slopes(3, 0.0), "is not. It depends on σ too"),
     "6.1 both signs turned": (lesson.score_gradient, lambda z, m, s, f: -_score(z, m, s, f), "sign"),
     "6.1 normaliser with a plus": (lesson.score_gradient, _slopes(3, -1.0), "normaliser has the wrong sign"),
-    "6.1 half a normaliser": (lesson.score_gradient, _slopes(3, 0.5), "everything is multiplied by ½"),
+    "6.1 half a normaliser": (lesson.score_gradient, _slopes(3, 0.5), "half of what it should"),
     "6.1 the power kept": (lesson.score_gradient, _slopes(2), "σ³ belongs there"),
     "6.1 the fourth power": (lesson.score_gradient, _slopes(4), "Probe"),
     "6.1 for the logarithm": (
