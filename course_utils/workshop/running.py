@@ -153,7 +153,7 @@ class _Attempt(threading.Thread):
         self.peeked = False
         self._work = work
         self._gate = threading.Lock()
-        self._cancelled = self._interruptible = False
+        self._cancelled = self._interruptible = self._sent = False
         self._over = threading.Event()
 
     def run(self):
@@ -177,8 +177,11 @@ class _Attempt(threading.Thread):
     def _leave(self):
         self._interruptible = False
         sys.settrace(None)
+        # not if nothing was sent: CPython takes the mere call for an exception to come, and until one does, every
+        # thread runs more slowly, and a debugger may hang
         with self._gate:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.get_ident()), None)
+            if self._sent:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.get_ident()), None)
 
     def until(self, deadline):
         """Start, wait until the work is over; at the deadline, or when interrupted, make it end."""
@@ -204,7 +207,7 @@ class _Attempt(threading.Thread):
         while not self._over.is_set() and time.monotonic() < give_up:
             with self._gate:
                 if self._interruptible:
-                    ident = ctypes.c_ulong(self.ident)
+                    ident, self._sent = ctypes.c_ulong(self.ident), True
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_TimeIsUp))
             self._over.wait(0.01)
         if self._over.is_set():
