@@ -6,6 +6,7 @@ argument in an argument's place, … A relation needs at least three numbers tha
 holds, there is no sentence.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from itertools import combinations, pairwise
 
@@ -26,7 +27,7 @@ from course_utils.workshop.relations import (
     stack,
 )
 from course_utils.workshop.running import is_array
-from course_utils.workshop.verdicts import number
+from course_utils.workshop.verdicts import SMALL_NUMBER, number
 
 
 def diagnose(
@@ -36,8 +37,9 @@ def diagnose(
     stable: str = "",
     *,
     change: Callable[[], Finding | None] | None = None,
-    bounded: bool = False,
+    bounded: str = "",
     confirmed: bool = True,
+    alone: bool = True,
 ) -> Finding | None:
     """Return the relation between the answers and the right ones, or None.
 
@@ -48,42 +50,58 @@ def diagnose(
     retry : arguments -> the right answer for other arguments, None where there is none.
     stable : the name of the stable way, for answers that fail at extreme inputs only.
     change : gives the small change of a right formula that explains the answers, or None; asked for late.
-    bounded : whether the answer's source has a bound, a small number or single precision in it.
+    bounded : what in the answer's source keeps numbers from being extreme, in words (`verdicts.bound_in`).
     confirmed : whether the cases are enough to say for which kind of input an answer is wrong.
+    alone : whether this is the only one of several results that is wrong.
     """
     ordinary = [case for case in cases if not case.extreme]
+    at_extremes = functools.partial(_at_extremes, cases, close, stable, bounded)
     if _all_close(ordinary, close):
-        return _only_at_extremes(cases, close, stable, bounded) if len(ordinary) < len(cases) and ordinary else None
+        return at_extremes("Right except at extreme inputs")
     for search in (_rearranged, of_the_values, of_the_inputs):
         finding = search(ordinary, close)
         if finding:
             return finding
     finding = _other_arguments(ordinary, close, retry, _REPLACEMENTS) if retry else None
-    finding = finding or (change() if change else None)
-    finding = finding or (_other_arguments(ordinary, close, retry, _RARE_REPLACEMENTS) if retry else None)
-    if finding or not confirmed:
+    groups = None if finding else _within_groups(ordinary, close)
+    if groups and groups.pattern == "normalisation":
+        return groups
+    finding = finding or _changed(ordinary, close, retry, change, alone)
+    if not finding and confirmed:
+        finding = groups or _some_inputs(ordinary, close)
+    wrong = sum(not same(case.got, case.expected, close) for case in ordinary)
+    if finding or wrong > len(ordinary) / 10:
         return finding
-    return _within_groups(ordinary, close) or _some_inputs(ordinary, close)
+    return at_extremes("Right nearly everywhere, except at extreme inputs")
+
+
+def _changed(cases, close, retry, change, alone):
+    """The right formula with a small change in it, or with an argument of its own for one that is given."""
+    finding = change() if change else None
+    if not retry:
+        return finding
+    named = finding and "`" in finding.words and " by 1" not in finding.words
+    if named or (finding and not alone):
+        return finding
+    return _other_arguments(cases, close, retry, _RARE_REPLACEMENTS) or finding  # an argument's name tells more
 
 
 def _all_close(cases, close):
     return all(same(case.got, case.expected, close) for case in cases)
 
 
-def _only_at_extremes(cases, close, stable, bounded):
-    bad = [case for case in cases if not same(case.got, case.expected, close)]
-    if bad[0].got.shape != bad[0].expected.shape:
+def _at_extremes(cases, close, stable, bounded, where):
+    bad = [case for case in cases if case.extreme and not same(case.got, case.expected, close)]
+    if not bad or bad[0].got.shape != bad[0].expected.shape:
         return None
     finite = all(np.isfinite(case.got).all() for case in bad)
     if finite and bounded:
-        return Finding(
-            "extremes",
-            "Right except at extreme inputs: there a bound, a clip, a small number added or single precision in your "
-            "function changes the result. Do without it, or move it to where it changes nothing.",
-        )
+        words = f"there your numbers are finite, and off. Look at {bounded} in your function: does it matter there?"
+        way = f" The stable way, which needs none: {stable}." if stable and bounded == SMALL_NUMBER else ""
+        return Finding("extremes", f"{where}: {words}{way}")
     what = "there the digits are lost" if finite else "it is not finite there"
     way = f" The stable way: {stable}." if stable else ""
-    return Finding("extremes", f"Right except at extreme inputs, so numerically unstable: {what}.{way}")
+    return Finding("extremes", f"{where}, so numerically unstable: {what}.{way}")
 
 
 # --- where the numbers stand ------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from course_utils.workshop import diagnosis, running
 from course_utils.workshop.diagnosis import Case, Finding, diagnose
 from course_utils.workshop.one_change import changes_that_fit
-from course_utils.workshop.verdicts import Verdict, has_bound, listed
+from course_utils.workshop.verdicts import Verdict, bound_in, listed
 
 _DIAGNOSIS_SECONDS = 1.0  # how long the reference may be tried on other arguments
 _FRESH = 20  # draws that confirm what is said
@@ -62,7 +62,7 @@ def explained(exercise, answers, wanted, function, deadline, trouble):
         return replace(plain, kind="wrong", title="the answer changes from call to call", detail=words,
                        pattern="own randomness")  # fmt: skip
     evidence = _evidence(exercise, answers, wanted, function, deadline)
-    finding = _structure(exercise, evidence, has_bound(function))
+    finding = _structure(exercise, evidence, bound_in(function))
     if finding and finding.pattern != "one change":
         return replace(plain, detail=f"{finding.words}\n{plain.detail}", pattern=finding.pattern)
     if len(known) > 1:
@@ -143,17 +143,20 @@ def _structure(exercise, evidence, bounded):
     changes = functools.cache(
         lambda: changes_that_fit(exercise, evidence.inputs, evidence.answers, evidence.wanted)
     )  # only if nothing simpler is found, and once for all parts
+    wrong = [part for part in range(len(names)) if not _agree(exercise, evidence, part, part)]
     for part, name in enumerate(names):
+        if part not in wrong:
+            right.append(name)
+            continue
         ordinary = zip(evidence.inputs, evidence.answers, evidence.wanted, strict=True)
         cases = [
             Case(dict(zip(exercise.arguments, probe, strict=True)), got[part], expected[part], extreme)
             for extreme, entries in ((False, ordinary), (True, evidence.extremes))
             for probe, got, expected in entries
         ]
-        if exercise._same([(case.got,) for case in cases], [(case.expected,) for case in cases], names[:1]):
-            right.append(name)
-            continue
-        finding = _slip_in_part(exercise, part, evidence) if len(names) > 1 else None
+        finding = None
+        if len(names) > 1:
+            finding = _slip_in_part(exercise, part, evidence) or _another_result(exercise, part, evidence)
         finding = finding or diagnose(
             cases,
             exercise._close,
@@ -162,6 +165,7 @@ def _structure(exercise, evidence, bounded):
             change=lambda part=part: changes().get(part),
             bounded=bounded,
             confirmed=evidence.confirmed,
+            alone=len(wrong) == 1,
         )
         findings.append((name, finding))
     found = [(name, finding) for name, finding in findings if finding]
@@ -184,6 +188,21 @@ def _slip_in_part(exercise, part, evidence):
         if results and same(answers, results, part) and not re.search(r"\b(is|are) right\b", item.message):
             if [k for k in range(len(exercise._names())) if not same(results, exercise._right(), k)] == [part]:
                 return Finding("known slip", item.message)
+    return None
+
+
+def _agree(exercise, evidence, part, other):
+    """Return whether one of the results that came is another one of the right ones (or, with equal places, right)."""
+    answers = evidence.answers + [answer for _, answer, _ in evidence.extremes]
+    wanted = evidence.wanted + [right for *_, right in evidence.extremes]
+    return exercise._same([(parts[part],) for parts in answers], [(parts[other],) for parts in wanted], ("",))
+
+
+def _another_result(exercise, part, evidence):
+    """Return the finding on a result that is right for another place, or None."""
+    for other, name in enumerate(exercise._names()):
+        if other != part and _agree(exercise, evidence, part, other):
+            return Finding("another result", f"These are the right numbers for the {name.removeprefix('the ')}.")
     return None
 
 

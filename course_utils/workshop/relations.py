@@ -87,7 +87,10 @@ def _digits(got, right, close):
         return None
     if np.all(close(got[informative], right[informative])):
         worst = number(float(error[~informative].max()))
-        words = f"Right, but where the right answer is 0 yours is off by up to {worst}: {_TINY}."
+        words = (
+            f"Right, but where the right answer is 0 yours is off by up to {worst}: "
+            "a small number is added, or a bound keeps it from 0."
+        )
         return Finding("digits", words)
     worst = (error[informative] / size[informative]).max()
     if worst > 2e-3 or np.any(error[~informative] > 1e-6):

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Change:
@@ -316,8 +318,8 @@ def _further(node, names):
             4,
             ast.BinOp(node, ast.Pow(), ast.Constant(-1.0)),
         )
-        yield "one more", "1 added to a part", 5, ast.BinOp(node, ast.Add(), ast.Constant(1))
-        yield "one less", "1 subtracted from a part", 5, ast.BinOp(node, ast.Sub(), ast.Constant(1))
+        yield "one more", "something too large by 1", 5, ast.BinOp(node, ast.Add(), ast.Constant(1))
+        yield "one less", "something too small by 1", 5, ast.BinOp(node, ast.Sub(), ast.Constant(1))
         yield "exp added", "an exponential too many", 4, _call_of("_exp", node)
         yield "log added", "a logarithm too many", 4, _call_of("_log", node)
         yield "abs added", "an absolute value too many", 4, _call_of("_absolute", node)
@@ -338,16 +340,12 @@ def _applied(name):
     """Return exp, log or abs for numbers, arrays and tensors alike."""
 
     def apply(value):
-        if hasattr(value, name):  # a tensor
-            return getattr(value, name)()
-        import numpy as np
-
-        return getattr(np, name)(value)
+        return getattr(value, name)() if hasattr(value, name) else getattr(np, name)(value)  # tensors have methods
 
     return apply
 
 
-_ADDED = {"_exp": _applied("exp"), "_log": _applied("log"), "_absolute": _applied("abs")}
+_ADDED = {"_exp": _applied("exp"), "_log": _applied("log"), "_absolute": _applied("absolute")}
 
 
 def _standing(tree):
@@ -496,10 +494,15 @@ def _helpers(function):
     return found
 
 
-def variants(function, further=False) -> Iterator[tuple[Change, types.FunctionType, str]]:
+def _names_in(node):
+    return {getattr(node, "attr", None), getattr(node, "id", None)}
+
+
+def variants(function, further=False, safe=False) -> Iterator[tuple[Change, types.FunctionType, str]]:
     """Yield (the change, the changed function, the helper it was made in or "") for a function and its helpers.
 
-    Nothing is yielded for what has no source. `further` is explained at `changed_trees`.
+    Nothing is yielded for what has no source. With `safe`, functions are left out in which a change could do harm: an
+    endless `while`, or LAPACK's own messages on the screen. `further` is explained at `changed_trees`.
     """
     if not isinstance(function, types.FunctionType):
         return
@@ -508,6 +511,8 @@ def variants(function, further=False) -> Iterator[tuple[Change, types.FunctionTy
         try:
             tree = tree_of(changed)
         except LookupError:
+            continue
+        if safe and any(isinstance(node, ast.While) or "lstsq" in _names_in(node) for node in ast.walk(tree)):
             continue
         for change in changed_trees(tree, further):
             namespace = {**function.__globals__, **_ADDED}

@@ -117,27 +117,51 @@ def is_empty(function):
     return True
 
 
-_BOUNDS = {"clip", "clamp", "clamp_min", "clamp_max", "maximum", "minimum", "nan_to_num", "float32", "float16", "half"}
+SMALL_NUMBER = "the small number"
+_BOUNDS = {"clip", "clamp", "clamp_min", "clamp_max", "maximum", "minimum", "nan_to_num"}
+_SINGLE = {"float32", "float16", "half"}
 
 
-def has_bound(function):
-    """Whether a bound, a small constant or single precision stands in a function, or in one of its own that it uses."""
-    todo, seen = [_code_of(function)], set()
-    names = getattr(function, "__globals__", {})
+def bound_in(function):
+    """Return what keeps numbers from being extreme in a function, or in one of its own that it uses, in words.
+
+    It is a bound, a small constant or single precision; "" where there is none.
+    """
+    todo, seen, found = [function], set(), set()
     while todo:
-        code = todo.pop()
+        code = _code_of(used := todo.pop())
         if code is None or code in seen:
             continue
         seen.add(code)
-        if _BOUNDS & set(code.co_names) or any(_is_small(value) for value in code.co_consts):
-            return True
-        todo += [value for value in code.co_consts if isinstance(value, types.CodeType)]
-        todo += [_code_of(names.get(name)) for name in code.co_names]
-    return False
+        parts = _with_inner(code)
+        found |= {words for part in parts for words in _bounds(part)}
+        todo += [used.__globals__.get(name) for part in parts for name in part.co_names]
+        todo += [cell.cell_contents for cell in used.__closure__ or () if _is_filled(cell)]
+    return " and ".join(sorted(found))
 
 
-def _is_small(value):
-    return isinstance(value, float) and 0 < abs(value) <= 1e-3
+def _with_inner(code):
+    """Return a code object with those of the functions defined inside it."""
+    inner = [value for value in code.co_consts if isinstance(value, types.CodeType)]
+    return [code] + [part for value in inner for part in _with_inner(value)]
+
+
+def _bounds(code):
+    # Python's own `max(x, 1)` is a bound; a method of that name is none
+    own = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"} & {"max", "min"}
+    if own or _BOUNDS & set(code.co_names):
+        yield "the bound"
+    elif any(isinstance(value, float) and 0 < abs(value) <= 1e-3 for value in code.co_consts):
+        yield SMALL_NUMBER
+    if _SINGLE & set(code.co_names):
+        yield "the single precision"
+
+
+def _is_filled(cell):
+    try:
+        return cell.cell_contents is not None
+    except ValueError:  # a name that is not bound yet
+        return False
 
 
 def own_line(error, function):

@@ -104,7 +104,7 @@ SLIPS = {
         lambda x, w, m, s: (lambda t: t / (t.sum(axis=1, keepdims=True) + 1e-300))(
             w * stats.norm.pdf(x[:, None], m, s)
         ),
-        "numerically unstable",
+        "Look at the small number",
     ),
     "2.3 variance for scale": (
         mixtures.responsibilities,
@@ -119,7 +119,7 @@ SLIPS = {
     "8.1 squared error": (
         vae.bernoulli_term, lambda x, y: -((x - y.sigmoid()) ** 2).sum(-1), "This is a squared error",
     ),
-    "8.1 log(sigmoid + eps)": (vae.bernoulli_term, lambda x, y: _bernoulli(x, y, 1e-9), "numerically unstable"),
+    "8.1 log(sigmoid + eps)": (vae.bernoulli_term, lambda x, y: _bernoulli(x, y, 1e-9), "Look at the small number"),
     "8.1 log(sigmoid)": (vae.bernoulli_term, _bernoulli, "numerically unstable"),
     "8.1 torch's default": (
         vae.bernoulli_term, lambda x, y: -F.binary_cross_entropy_with_logits(y, x), "torch's default",

@@ -34,7 +34,7 @@ SLIPS = {
     "the last": (_around(lambda values: values[-1]), "subtract the largest value"),
     "the largest size": (_around(lambda values: np.abs(values).max()), "subtract the largest value"),
     "the mean": (_around(np.mean), "You subtract the mean"),
-    "clipped": (lambda values: np.log(np.sum(np.exp(np.clip(values, -700, 700)))), "numerically unstable"),
+    "clipped": (lambda values: np.log(np.sum(np.exp(np.clip(values, -700, 700)))), "Look at the bound"),
     "a small number": (lambda values: np.log(np.sum(np.exp(values)) + 1e-300), "numerically unstable"),
     "the largest as a way out": (_mended(lambda values: 0.0), "numerically unstable"),
     "a tie as a way out": (_mended(lambda values: np.log(len(values))), "numerically unstable"),

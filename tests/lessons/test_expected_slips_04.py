@@ -189,7 +189,8 @@ SLIPS = {
     ),
     "4.3 log(sigmoid + eps)": (
         lesson.elbo_estimate,
-        _elbo(lambda z, x: sum(np.log(special.expit(z if one else -z) + 1e-12) for one in x)), "numerically unstable",
+        _elbo(lambda z, x: sum(np.log(special.expit(z if one else -z) + 1e-12) for one in x)),
+        "Look at the small number",
     ),
     "4.3 only the ones": (
         lesson.elbo_estimate, _elbo(lambda z, x: -x.sum() * np.logaddexp(0, -z)), "Only the ones count",
@@ -229,7 +230,7 @@ SLIPS = {
     "4.4 mean over the data": (
         lesson.update_precision,
         _update(rate=lambda x, m, s, m0, k0: (1 / len(x) - 1) * np.sum((x - m) ** 2 + s**2) / 2),
-        "where the length of `data` is more than 1",
+        "a mean where a sum belongs",
     ),
     "4.4 places of the means": (
         lesson.update_precision, lambda x, m, s, m0, *rest: _update()(x, m0, s, m, *rest), "places exchanged",

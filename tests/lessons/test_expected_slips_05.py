@@ -163,7 +163,7 @@ SLIPS = {
         lesson.elbo,
         lambda x, m, s, w, b, v: _elbo()(x, m, s, w, b, v)
         + (len(x) - 1) / len(x) * np.sum((x - b - w @ m) ** 2) / (2 * v),
-        "where the length of `x` is more than 1",
+        "a mean where a sum belongs",
     ),
     "5.3 one draw": (lesson.elbo, _from_one_draw, "Called twice"),
     "5.3 in place": (lesson.elbo, _centred_in_place, "changes `x` in place"),

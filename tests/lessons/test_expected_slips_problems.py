@@ -52,7 +52,7 @@ SLIPS = {
     "1.6 prior without hours": (
         estimation.poisson_rate,
         lambda n, t, a, b: (n.sum() / t.sum(), max(n.sum() + a - 1, 0) / t.sum()),
-        "`prior_rate` with each entry replaced by 0",
+        "a term left out, in a part with `prior_rate`",
     ),
     "1.8 the other way round": (
         estimation.log_bayes_factor, lambda *a: -estimation._bayes_factor(*a), "the sign is opposite",

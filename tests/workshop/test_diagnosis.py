@@ -101,12 +101,12 @@ SPECIAL = {
     "squares, averaged": (
         "sum of squares", lambda d: np.mean(d**2), "factor by input", "divided by the length of `data`"
     ),
-    "squares, not squared": ("sum of squares", lambda d: np.sum(d), "", ""),
+    "squares, not squared": ("sum of squares", lambda d: np.sum(d), "one change", "a square left out"),
     "squares, root taken": ("sum of squares", lambda d: np.sqrt(np.sum(d**2)), "square root", "square root of the"),
     "squares, its inverse": ("sum of squares", lambda d: 1 / np.sum(d**2), "reciprocal", "reciprocal"),
     "squares, its log": ("sum of squares", lambda d: np.log(np.sum(d**2)), "logarithm", "the logarithm of the right"),
     "squares, squared": ("sum of squares", lambda d: np.sum(d**2) ** 2, "square", "the square of the right"),
-    "squares, one by one": ("sum of squares", lambda d: d**2, "", "should be a single number"),
+    "squares, one by one": ("sum of squares", lambda d: d**2, "one change", "a sum left out"),
     "squares, N - 1": (
         "sum of squares", lambda d: np.sum(d**2) * len(d) / (len(d) + 1), "", "wrong on probe"
     ),
@@ -176,7 +176,7 @@ SPECIAL = {
         "covariance", lambda d: _covariance(d) / d.shape[1], "factor by input",
         "divided by the number of columns of `data`",
     ),
-    "covariance, not centred": ("covariance", lambda d: d.T @ d / len(d), "", ""),
+    "covariance, not centred": ("covariance", lambda d: d.T @ d / len(d), "one change", "a term left out"),
     "cumulative, axis": ("cumulative sum", lambda d: np.cumsum(d, axis=1), "axis", "rows and columns exchanged"),
     "cumulative, exclusive": (
         "cumulative sum", lambda d: np.cumsum(d, axis=0) - d, "shifted", "one place too late along the first axis"
