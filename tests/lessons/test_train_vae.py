@@ -227,11 +227,11 @@ WRONG = {
     "β of 30": (trained(weight=30.0, epochs=15), "collapsed"),
     "no KL": (trained(weight=0.0), "Is the KL term in the loss"),
     "the KL with the other sign": (trained(weight=-1.0, epochs=2), ""),
-    "no draw": (trained(noisy=False), "has never seen a draw"),
+    "no draw": (trained(noisy=False), "trained without a draw"),
     "no step": (trained(steps=False, epochs=1), "knows less than the mean digit"),
     "two steps": (trained(epochs=1, rate=1e-4), "knows less than the mean digit"),
     "only the encoder": (_only(0), "knows less than the mean digit"),
-    "two latents": (trained(latents=2, epochs=60), "the latents are too few"),
+    "two latents": (trained(latents=2, epochs=60), "the latents are few"),
     "a small rate": (trained(rate=1e-4, epochs=20), "The check measures an ELBO of"),
     "sigmoid in decode": (_returning(lambda e, d: (e, lambda z: d(z).sigmoid())), "probabilities"),
     "sigmoid in both": (trained(bend=torch.sigmoid, epochs=30), "between 0.5 and 0.73"),
@@ -272,6 +272,85 @@ def _remembering(encode):
         return [0 * part for part in encode(x)]
 
     return remember, lambda z: (2 * seen[-1][: len(z)] - 1) * 20
+
+
+def _loop(loss_of, *, target=lambda x: x, draw=None, clear=True, epochs=8, rate=4e-3, batch=100):
+    """The lesson's loop with another loss (reconstruction, kl), another target, or another draw."""
+
+    def answer(data):
+        encoder, decoder = training._networks(10)
+        optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], rate)
+        for _ in range(epochs):
+            for x in data[torch.randperm(len(data))].split(batch):
+                mean, log_var = encoder(x).chunk(2, 1)
+                noise = torch.randn_like(mean)
+                z = draw(mean, log_var, noise) if draw else mean + torch.exp(log_var / 2) * noise
+                if clear:
+                    optimizer.zero_grad()
+                fit = training._pixels(decoder(z), target(x)).sum(1)
+                loss_of(fit, gaussian_kl(mean, log_var)).mean().backward()
+                optimizer.step()
+        return lambda x: encoder(x).chunk(2, 1), decoder
+
+    return answer
+
+
+ACCUSED = {  # broken networks, which have seen no test digit and must not be told that they have
+    "the sign of the loss": _loop(lambda fit, kl: fit - kl, epochs=3),
+    "minus both": _loop(lambda fit, kl: -(fit + kl)),
+    "ink for paper": _loop(lambda fit, kl: kl - fit, target=lambda x: 1 - x),
+    "centred": _loop(lambda fit, kl: kl - fit, target=lambda x: x - x.mean(0)),
+    "no zero_grad": _loop(lambda fit, kl: kl - fit, clear=False),
+    "few digits": trained(pick=lambda: training._black_and_white()[0][:60], epochs=200),
+}
+
+
+@pytest.mark.parametrize("way", ACCUSED)
+@pytest.mark.parametrize("seed", range(2))
+def test_nobody_is_accused_whose_networks_know_nothing(way, seed):
+    torch.manual_seed(20 + seed)
+    verdict = EXERCISE.examine(ACCUSED[way])
+    assert not verdict.correct
+    assert "trained on them" not in verdict.detail
+    assert verdict.misconception != "test digits seen"
+
+
+DRAWN_OTHERWISE = {
+    "σ²": lambda mean, log_var, noise: mean + torch.exp(log_var) * noise,
+    "log σ²": lambda mean, log_var, noise: mean + log_var * noise,
+    "uniform": lambda mean, log_var, noise: mean + torch.exp(log_var / 2) * torch.rand_like(noise),
+    "one number for all": lambda mean, log_var, noise: mean + torch.exp(log_var / 2) * noise[:, :1],
+    "a precision": lambda mean, log_var, noise: mean + torch.exp(-log_var / 2) * noise,
+}
+
+
+@pytest.mark.parametrize("way", DRAWN_OTHERWISE)
+def test_another_draw_is_not_called_none(way):
+    torch.manual_seed(30)
+    verdict = EXERCISE.examine(_loop(lambda fit, kl: kl - fit, draw=DRAWN_OTHERWISE[way], epochs=30))
+    assert not verdict.correct
+    assert "never" not in verdict.detail
+    if verdict.misconception == "no noise":
+        assert "may be another than q's" in verdict.detail
+
+
+SEEN_AND_CAUSES = {
+    "no zero_grad": (_loop(lambda fit, kl: kl - fit, clear=False), "is there a `zero_grad()` in each step?"),
+    "exchanged": (_returning(lambda e, d: (lambda x: e(x)[::-1], d)), ""),
+    "no draw of q": (trained(noisy=False), "the decoder is trained without a draw"),
+    "thirty steps": (_loop(lambda fit, kl: kl - fit, epochs=30, batch=1500), ""),
+    "pictures": (_returning(lambda e, d: (e, lambda z: (d(z) > 0).double())), "pictures are returned"),
+    "all 0": (_returning(lambda e, d: (e, lambda z: 0 * d(z))), "All that `decode` returns lies between 0 and 1"),
+}
+
+
+@pytest.mark.parametrize("way", SEEN_AND_CAUSES)
+def test_causes_are_named_as_possible_ones(way):
+    torch.manual_seed(40)
+    answer, words = SEEN_AND_CAUSES[way]
+    verdict = EXERCISE.examine(answer)
+    assert not verdict.correct
+    assert words in verdict.detail, str(verdict)
 
 
 @pytest.mark.parametrize("way", WRONG)

@@ -235,6 +235,7 @@ best_repair = Exercise(
             np.array([[1.0, 0.3], [0.2, 0.6], [0.9, -0.5]]),
             0.5,
         ),
+        (np.array([0.3]), np.array([[1e-3]]), np.array([[1.0]]), 1e-4),
     ],
     law=_blurred_law,
     misconceptions=[
@@ -408,6 +409,12 @@ translate_codes = Exercise(
             np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [2.0, 0.5], [0.3, 0.1]]),
             np.array([[1.0, 0.2, 3.0], [0.0, 1.4, 1.0], [1.1, 1.0, 2.0], [2.5, 0.0, 2.2], [0.4, 0.1, 0.7]]),
             np.array([[0.5, 0.5]]),
+        ),
+        # a code that varies little and says much, and one of the second network that never changes
+        (
+            _FAR * [1.0, 1e-4],
+            np.column_stack([_FAR @ [0.5, 2.0] + 0.1 * _FAR[:, 0] ** 2, np.full(5, 0.7)]),
+            _FAR[:2] * [1.0, 1e-4],
         ),
     ],
     law=_codes_law,

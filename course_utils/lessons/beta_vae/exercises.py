@@ -177,6 +177,8 @@ water_level = Exercise(
         (np.array([0.6]), 1.5),
         (np.array([3.0, 3.0]), 0.8),
         (np.array([1e6, 1e-6, 3.0]), 6.0),
+        (np.full(64, 1e-6), 1.0),  # their product is no number of the machine
+        (np.array([4.0, 1.0]), 8.0),
     ],
     law=_budget_law,
     misconceptions=[
@@ -382,8 +384,9 @@ minibatch_correlation = Exercise(
         Misconception(
             "mean of the logarithms",
             lambda log_q, size: (log_q.sum(-1).mean(1) - log_q.mean(1).sum(-1)).mean(),
-            "You averaged log-densities over the data points, and then the two parts are always equal. A mixture "
-            "averages densities: use logsumexp.",
+            "Your two parts are always equal, so that nothing is left. It happens where log-densities are averaged in "
+            "place of densities, and where the joint is put together from the latents' own log-sum-exps. For the joint "
+            "add up the latents first, for each pair (i, j), and take the logsumexp over the images of that.",
         ),
         Misconception(
             "the joint alone",
@@ -575,7 +578,7 @@ warm_up = Exercise(
         "table": lambda step, steps: np.linspace(0, 1, steps + 1)[min(step, steps)],
         "interp": lambda step, steps: np.interp(step, [0, steps], [0, 1]),
     },
-    probes=[(1, 4), (0, 10), (9, 10), (10, 10), (37, 10), (3, 7), (2, 10), (20, 10)],
+    probes=[(1, 4), (0, 10), (9, 10), (10, 10), (37, 10), (3, 7), (2, 10), (20, 10), (0, 1), (105, 10)],
     law=_steps_law,
     misconceptions=[
         Misconception(

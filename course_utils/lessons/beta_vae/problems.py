@@ -113,6 +113,7 @@ market_shares = Exercise(
         (np.array([4.0, 2.0, 0.0, 7.0]), np.array([12.0, 22.0, 30.0, 10.5]), 8.0),
         (np.array([3.0, 3.0, 5.0, 1.0]), np.array([-7.0, -8.0, -6.5, -2.0]), 2.0),
         (np.array([2.5]), np.array([40.0]), 4.0),
+        (np.array([0.0, 1.0, 2.0]), np.array([10.0, 6.0, 5.996]), 10.0),  # few customers are customers
     ],
     law=_shares_law,
     misconceptions=[
@@ -259,6 +260,9 @@ fitted_prior = Exercise(
         (_tensor([3.1, 0.0], [2.0, 0.1], [2.6, -0.2]), _tensor([-2.0, 0.0], [-1.5, 0.1], [-2.5, -0.1])),
         (_tensor([0.5, -1.0, 0.0]), _tensor([-1.0, 0.5, 0.0])),
         (_tensor([-1.0, 4.0], [2.0, 4.0]), _tensor([0.3, -3.0], [-1.0, -3.0])),
+        # a narrow prior: means that agree, or a single image
+        (_tensor([0.5, 1.0], [0.5, 3.0]), _tensor([-22.0, 0.0], [-23.0, 0.5])),
+        (_tensor([1.5, 0.0]), _tensor([-690.0, -60.0])),
     ],
     law=_codes_law,
     extremes=[

@@ -420,6 +420,7 @@ score_estimate = Exercise(
     extremes=[
         (_tensor(1.5, -0.5), torch.tensor([0, 1]), _tensor(1000.0, 999.0, 0.0), 0.3),
         (_tensor(2.0, 0.5, 1.0), torch.tensor([1, 0, 1]), _tensor(-1000.0, -1001.0), -0.4),
+        (_tensor(2.0), torch.tensor([1]), _tensor(0.0, -100.0), 0.0),  # an improbable class was drawn
     ],
     stable="torch.softmax, or take the largest logit out before you exponentiate",
     misconceptions=[

@@ -24,6 +24,8 @@ _FAR_BITS = [
     (_tensor(0.2, -0.4, 20.0, -20.0), _tensor(1e-9, 1 - 1e-9, 1e-9, 1 - 1e-9), 0.5),
     (_tensor(0.0004, -0.001, 0.7), _tensor(0.5, 0.5, 0.4), 0.001),
     (_tensor(-3.0, 5.0), _tensor(0.6, 0.1), 1e5),
+    (_tensor(30.0, -30.0), _tensor(1e-9, 1 - 1e-9), 1.0),  # noise that nearly outweighs the log-odds
+    (_tensor(100.0, -200.0, 1000.0), _tensor(0.5, 0.5, 0.2), 100.0),  # log-odds far out, but warm
 ]
 
 

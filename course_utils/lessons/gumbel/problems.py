@@ -220,7 +220,10 @@ def _chosen_law(rng):
     """One to six classes, any of them the winner, also an improbable one."""
     size = rng.integers(1, 7)
     logits = rng.normal(0, 1.5, size) + rng.normal(0, 2)
-    return logits, int(rng.integers(size)), rng.uniform(0.01, 0.99, size)
+    uniforms = rng.uniform(0.01, 0.99, size)
+    ends = rng.random(size) < 0.15
+    uniforms[ends] = rng.choice([1e-12, 1e-4, 1 - 1e-6], np.sum(ends))
+    return logits, int(rng.integers(size)), uniforms
 
 
 sums_behind = Exercise(
@@ -234,6 +237,8 @@ sums_behind = Exercise(
         (np.array([1.0, -0.5, 0.3]), 1, np.array([0.7, 0.4, 0.9])),
         (np.array([0.8]), 0, np.array([0.25])),
         (np.array([-1.2, 2.0, 0.1, 0.6]), 3, np.array([0.05, 0.95, 0.5, 0.15])),
+        (np.array([0.4, -0.3, 1.0]), 0, np.array([1 - 1e-6, 1e-12, 0.6])),
+        (np.array([0.4, -0.3]), 1, np.array([0.7, 1e-12])),
     ],
     law=_chosen_law,
     extremes=[
@@ -351,8 +356,8 @@ def _with_ends(ends_of):
 
 
 def _heights_law(rng):
-    """One to eight maxima, around any place; sometimes two are equal."""
-    heights = rng.gumbel(rng.normal(0, 4), 1.0, rng.integers(1, 9))
+    """One to eight maxima around any place, or dozens; sometimes two are equal."""
+    heights = rng.gumbel(rng.normal(0, 4), 1.0, rng.integers(1, 9) if rng.random() < 0.8 else rng.integers(9, 60))
     if len(heights) > 2 and rng.random() < 0.15:
         heights[0] = heights[1]
     return heights, float(rng.choice([0.5, 0.9, 0.95, rng.uniform(0.2, 0.99)]))
@@ -368,6 +373,7 @@ log_z_from_heights = Exercise(
         (np.array([0.0]), 0.9),
         (np.array([2.0, 3.5]), 0.95),
         (np.array([-1.2, 0.4, -0.3, 1.9, 0.8]), 0.5),
+        (np.linspace(-1.0, 2.5, 30), 0.9),
     ],
     law=_heights_law,
     extremes=[

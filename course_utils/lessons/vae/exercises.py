@@ -364,6 +364,7 @@ bernoulli_term = Exercise(
     extremes=[
         (_tensor([1.0, 0.0, 1.0, 1.0]), _tensor([40.0, -45.0, 1.0, -38.0])),
         (_tensor([0.0, 1.0], [1.0, 0.0], [0.0, 0.0]), _tensor([45.0, -45.0], [45.0, -45.0], [0.5, 45.0])),
+        (_tensor([0.0] * 12 + [1.0] * 8), _tensor([40.0] * 12 + [-40.0] * 8)),  # the product of these underflows
     ],
     stable="x · logit − softplus(logit), or torch's function that takes logits; no probability is computed",
     misconceptions=[
@@ -498,6 +499,7 @@ training_steps = Exercise(
         (torch.tensor(0.5, dtype=torch.float64), _tensor(2.0, -1.0, 3.0), 0.1),
         (torch.tensor(1.5, dtype=torch.float64), _tensor(0.3, -0.4), 0.3),
         (torch.tensor(-0.8, dtype=torch.float64), _tensor(2.5, 1.0, -2.0, 0.5, 4.0), 0.05),
+        (torch.tensor(5.0, dtype=torch.float64), _tensor(200.0, -300.0, 400.0), 0.1),  # a gradient of hundreds
     ],
     law=_steps_law,
     misconceptions=[
@@ -590,6 +592,9 @@ importance_estimate = Exercise(
         (_tensor([-900.0, -1200.0], [-903.0, -1210.0]), _tensor([-1.0, 2.0], [0.5, 1.0])),
         (_tensor([-50.0, -1200.0], [-52.0, -1200.0], [-51.0, -1201.0]), _tensor([-1.0, 2.0], [0.5, 1.0], [0.0, 0.0])),
         (_tensor([-1200.0, -3.0], [-4.0, -1200.0]), _tensor([-1.0, 2.0], [0.5, 1.0])),
+        # one draw is worth all the others, whose mean is far below it; both densities are small
+        (_tensor([0.0], [-1200.0], [-1200.0], [-1200.0], [-1200.0]), _tensor([0.0], [0.0], [0.0], [0.0], [0.0])),
+        (_tensor([-1200.0, -1100.0], [-1201.0, -1103.0]), _tensor([-1200.0, -3.0], [-1200.0, -1200.0])),
     ],
     stable="logsumexp over the draws, or take out the largest log-weight of each data point",
     misconceptions=[

@@ -22,6 +22,7 @@ _DRAWS = 20
 _SECONDS = 20.0
 _SEEN_BEFORE = 1.5  # nats by which test digits may be better than training ones; by chance it is 0.3
 _OTHER_DIGITS = 2.0
+_NOT_FROM_DATA = " The digits in `data` should be known best: are they what the networks learn from, as they are?"
 
 
 @functools.cache
@@ -123,9 +124,11 @@ def _judged(value):
     noise = torch.randn(_DRAWS, len(test), latents, generator=generator, dtype=torch.float64)
     found = networks.terms(test, codes[0], noise)
     on_train = networks.terms(train, codes[1], torch.randn(1, *codes[1][0].shape, generator=generator).double())
-    if found.elbo - on_train.elbo > _SEEN_BEFORE:
+    if found.elbo - on_train.elbo > _SEEN_BEFORE and max(found.elbo, on_train.elbo) > _without_latents(test):
         words = f"{found.elbo:.1f} nats on the test digits, {on_train.elbo:.1f} on those that were handed over."
-        return Finding(False, "test digits seen", words)
+        # broken networks are worth anything on either: only where both are worth something one was learned from
+        learned = on_train.elbo > _without_latents(train)
+        return Finding(False, "test digits seen" if learned else "", words if learned else words + _NOT_FROM_DATA)
     if found.elbo >= GOAL:
         return Finding(True)
     said = f"The check measures an ELBO of {found.elbo:.1f} nats per test digit: {found.reconstruction:.1f} for the "
@@ -133,9 +136,14 @@ def _judged(value):
     return Finding(False, _slip(networks, test, codes[0], noise, found), said)
 
 
+def _without_latents(x):
+    """Return what the mean training digit is worth on some digits, in nats per digit."""
+    return _log_likelihood(x, _black_and_white()[0].mean(0).clamp(1e-3, 1 - 1e-3).logit().double())
+
+
 def _slip(networks, test, code, noise, found):
     """Return the name of what went wrong, or "" where it is only not good enough yet."""
-    without_latents = _log_likelihood(test, _black_and_white()[0].mean(0).clamp(1e-3, 1 - 1e-3).logit().double())
+    without_latents = _without_latents(test)
 
     def good(**reading):
         return networks.terms(test, code, noise[:2], **reading).elbo >= GOAL
@@ -264,47 +272,54 @@ train_vae = OutcomeExercise(
         Misconception(
             "averaged over the pixels",
             functools.partial(_train, reduce=torch.mean, epochs=20),
-            "The posterior has collapsed: q is the prior for every digit, and every picture is the mean digit. The "
-            "usual cause is a reconstruction term averaged over the 64 pixels (the default of torch's losses), "
-            "beside a KL term that is not: it then weighs 64 times too much. Sum over the pixels.",
+            "The posterior has collapsed: q is close to the prior for every digit, and every picture is about the mean "
+            "digit. The usual cause is a reconstruction term averaged over the 64 pixels (the default of torch's "
+            "losses), beside a KL term that is not: it then weighs 64 times too much. Others are a KL summed over the "
+            "batch, a weight in front of it, and too few steps: the mean digit is learned first.",
         ),
         Misconception(
             "no KL",
             functools.partial(_train, weight=0.0),
             "The codes are far too dear: their KL is larger than all that a latent could save. Is the KL term in the "
-            "loss, with the sign that makes it small? Without it the scales of q shrink, and this is an autoencoder.",
+            "loss, with the sign that makes it small, and is the loss *minus* the ELBO? Without the term the scales of "
+            "q shrink, and this is an autoencoder.",
         ),
         Misconception(
             "no noise",
             functools.partial(_train, noisy=False),
-            "Decoded from the means of q the pictures are good, decoded from draws they are not: the decoder has never "
-            "seen a draw. z = μ + σε in every training step; the noise is what makes the code honest about its "
-            "precision.",
+            "Decoded from the means of q the pictures are good, decoded from draws they are not. The usual cause: the "
+            "decoder is trained without a draw, though z = μ + σε belongs in every training step. If there is one, its "
+            "noise may be another than q's: σ is exp(log_var/2), ε comes from randn and has a number for each latent, "
+            "and `encode` has to return the log_var that was meant, log σ² and not log σ. Or only a few digits were "
+            "trained on, over and over.",
         ),
         Misconception(
             "hardly trained",
             functools.partial(_train, steps=False, epochs=1),
-            "This VAE knows less than the mean digit does: the networks are about as they were made. Does the "
-            "optimiser hold the parameters of both networks, is there a `step()` after each `backward()`, and does "
-            "the loss fall?",
+            "This VAE knows less than the mean digit does. There are several usual causes. The networks may be about "
+            "as they were made: does the optimiser hold both, is there a `step()` after each `backward()`, does the loss "
+            "fall? They may have been pushed about: is there a `zero_grad()` in each step? Or they learned something "
+            "else: the loss is minus the Bernoulli log-likelihood of `data` itself, plus the KL of section 8.3, with "
+            "all its terms. And `encode` returns mean and log_var, in this order.",
         ),
         Misconception(
             "few latents",
             functools.partial(_train, latents=2, epochs=80),
-            "All is in place, and the latents are too few: two or three numbers leave too much of a digit open. "
+            "Nothing else stands out, and the latents are few: two or three numbers leave too much of a digit open. "
             "Section 8.11 says how many this kind of picture can use.",
         ),
         Misconception(
             "probabilities for logits",
             _returning(decoded=torch.sigmoid),
-            "What `decode` returns lies between 0 and 1: these are probabilities. The check wants the logits, before "
-            "the sigmoid, since log(1 − p) loses its digits.",
+            "What `decode` returns lies between 0 and 1, and read as probabilities it is worth far more than as "
+            "logits. The check wants the logits, before the sigmoid, since log(1 − p) loses its digits.",
         ),
         Misconception(
             "two sigmoids",
             functools.partial(_train, bend=torch.sigmoid),
-            "`decode` ends with a sigmoid, and so does the loss: probabilities then lie between 0.5 and 0.73, and no "
-            "pixel can be paper. A loss that takes logits applies the sigmoid itself.",
+            "All that `decode` returns lies between 0 and 1. Read as logits these are probabilities between 0.5 and "
+            "0.73, and no pixel can be paper. The usual cause is a sigmoid at the end of `decode` beside a loss that "
+            "applies one itself; another is that pictures are returned, where logits of any size are wanted.",
         ),
         Misconception(
             "scale for log-variance",
@@ -321,8 +336,8 @@ train_vae = OutcomeExercise(
         Misconception(
             "test digits seen",
             functools.partial(_train, pick=lambda: _black_and_white()[1], epochs=300),
-            "On the test digits it is better than on those it was given, by more than chance: it has been trained on "
-            "them. A bound on digits that were seen says nothing about others.",
+            "On the test digits it is better than on those it was given, by far more than chance, and it knows both: "
+            "as a rule it has been trained on them. A bound on digits that were seen says nothing about others.",
         ),
     ],
     hints=[

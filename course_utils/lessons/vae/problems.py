@@ -80,6 +80,12 @@ def _as_answers(value):
         value = dict(zip(letters, value, strict=True))
     elif isinstance(value, (list, tuple)) and all(isinstance(one, (list, tuple)) and len(one) == 2 for one in value):
         value = dict(value)
+    if isinstance(value, Mapping) and value:
+        for letter, fault in value.items():
+            if not (isinstance(letter, str) and isinstance(fault, str)):
+                part, which = (fault, "value") if isinstance(letter, str) else (letter, "key")
+                words = f"The {which} at {str(letter)[:20]!r} is {a(part)}, and should be a string: {_TO_SAY}."
+                raise Unfit("wrong_type", "the result has the wrong type", words)
     if not isinstance(value, Mapping) or not all(isinstance(part, str) for pair in value.items() for part in pair):
         words = f"The answer should be a dictionary: {_TO_SAY}; you returned {a(value)}."
         raise Unfit("wrong_type", "the result has the wrong type", words + return_words(value))
@@ -213,8 +219,10 @@ def _sampled_kl(x, mean, log_var, noise, decode, scale):
 def _gaps_law(rng):
     draws, digits, latents, pixels = rng.integers(1, 5, 4)
     x = rng.normal(0.3, 0.8, (digits, pixels))
+    x[rng.random(x.shape) < 0.15] = 0.0  # white paper that was seen
     x[rng.random(x.shape) < 0.25] = math.nan
     mean, log_var = rng.normal(0, 1, (digits, latents)), rng.normal(-0.7, 1, (digits, latents))
+    log_var[rng.random(log_var.shape) < 0.1] = rng.choice([-11.0, 11.0])
     decode = _Decoder(rng.normal(0, 1, (latents, pixels)), rng.normal(0, 0.5, pixels))
     noise = torch.tensor(rng.standard_normal((draws, digits, latents)))
     return *map(torch.tensor, (x, mean, log_var)), noise, decode, float(rng.uniform(0.3, 2.5))
@@ -246,6 +254,11 @@ elbo_terms_with_gaps = Exercise(
             *map(_tensor, ([[math.nan, math.nan]], [[0.2, -0.3]], [[0.4, -2.0]], [[[0.1, -1.0]]])),
             _Decoder([[0.3, 1.0], [-1.0, 0.5]], [0.1, 0.4]),
             0.2,
+        ),
+        (
+            *map(_tensor, ([[0.0, math.nan, 0.0]], [[0.3, 0.1]], [[-11.0, 11.0]], [[[0.7, -0.02]], [[-0.4, 0.01]]])),
+            _Decoder([[0.3, 1.0, 0.1], [-0.1, 0.5, 0.2]], [0.1, 0.4, 0.0]),
+            0.005,
         ),
     ],
     law=_gaps_law,
