@@ -140,7 +140,7 @@ SLIPS = {
     "4.2 tiny number in the divisor": (
         lesson.gaussian_kl,
         lambda mq, vq, mp, vp: 0.5 * np.sum((np.exp(vq) + (mq - mp) ** 2) / (np.exp(vp) + 1e-12) - 1 - vq + vp),
-        "numerically unstable",
+        "Look at the small number",
     ),
     "4.2 symmetrised": (
         lesson.gaussian_kl, lambda a, u, b, v: (_kl(a, u, b, v) + _kl(b, v, a, u)) / 2, "the mean of both directions",
