@@ -113,7 +113,7 @@ market_shares = Exercise(
         (np.array([4.0, 2.0, 0.0, 7.0]), np.array([12.0, 22.0, 30.0, 10.5]), 8.0),
         (np.array([3.0, 3.0, 5.0, 1.0]), np.array([-7.0, -8.0, -6.5, -2.0]), 2.0),
         (np.array([2.5]), np.array([40.0]), 4.0),
-        (np.array([0.0, 1.0, 2.0]), np.array([10.0, 6.0, 5.996]), 10.0),  # few customers are customers
+        (np.array([0.0, 1.0, 2.0]), np.array([10.0, 6.0, 5.996]), 10.0),  # a model that few customers buy
     ],
     law=_shares_law,
     misconceptions=[

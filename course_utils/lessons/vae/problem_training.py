@@ -297,10 +297,10 @@ train_vae = OutcomeExercise(
             "hardly trained",
             functools.partial(_train, steps=False, epochs=1),
             "This VAE knows less than the mean digit does. There are several usual causes. The networks may be about "
-            "as they were made: does the optimiser hold both, is there a `step()` after each `backward()`, does the loss "
-            "fall? They may have been pushed about: is there a `zero_grad()` in each step? Or they learned something "
-            "else: the loss is minus the Bernoulli log-likelihood of `data` itself, plus the KL of section 8.3, with "
-            "all its terms. And `encode` returns mean and log_var, in this order.",
+            "as they were made: does the optimiser hold both, is there a `step()` after each `backward()`, does the "
+            "loss fall? They may have been pushed about: is there a `zero_grad()` in each step? Or they learned "
+            "something else: the loss is minus the Bernoulli log-likelihood of `data` itself, plus the KL of section "
+            "8.3, with all its terms. And `encode` returns mean and log_var, in this order.",
         ),
         Misconception(
             "few latents",
