@@ -271,7 +271,7 @@ def test_a_result_in_the_place_of_another_is_told():
 @pytest.mark.parametrize(
     ("answer", "words", "other"),
     [
-        (lambda data: data + 1e-6, "where the right answer is 0 yours is off by up to 1e-06", "float32"),
+        (lambda data: data + 1e-6, "where the right answer is 0 yours is off by up to 1e-06", "digits agree"),
         (lambda data: data * (1 + 1e-10), "a tiny number is added", "float32"),
         (lambda data: data.astype(np.float32), "single precision", "tiny"),
     ],
