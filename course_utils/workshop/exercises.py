@@ -32,7 +32,7 @@ rule, tables that are not square, negative numbers, zeros, ties, every rank and 
     )
 
 The tests then hold that the reference is finite and agrees with its other spellings on `fresh` draws, that no two
-misconceptions agree, and that the mutants of all right answers (tests/lessons/spelling_mutants.py) are either rejected
+misconceptions agree, and that small changes of all right answers (`variants`) are either rejected
 or right on 200 fresh draws. Constant factors, signs, transpositions and the like need no misconception: they are seen.
 """
 

@@ -23,6 +23,7 @@ class _Tried:
 
     change: variants.Change
     function: object
+    further: bool
     rank: int
     place: str
     results: dict = field(default_factory=dict)
@@ -79,8 +80,8 @@ def _fits(exercise, answers, wanted, part):
 def _told(found, part):
     """Return the finding on one part: the commonest of the changes, one that explains every wrong part if there is."""
     everywhere = [tried for tried in found[part] if all(tried in others for others in found.values())]
-    best = min(everywhere or found[part], key=lambda tried: tried.rank)
-    words = {tried.change.words for tried in everywhere or found[part]}
+    best = min(everywhere or found[part], key=lambda tried: (tried.further, tried.rank))
+    words = {tried.change.words for tried in everywhere or found[part] if tried.further == best.further}
     instance = ", for instance" if len(words) > 1 else ""
     return Finding(
         "one change",
@@ -105,7 +106,7 @@ def _variants(exercise):
             for change, variant, helper in variants.variants(function, further, safe=True):
                 if change.words:
                     place = "" if helper else _place(exercise, function, change)
-                    yield _Tried(change, variant, 10 * change.rank + 5 * further + min(number, 4), place)
+                    yield _Tried(change, variant, further, 5 * change.rank + min(number, 4), place)
 
 
 def _place(exercise, function, change):

@@ -89,7 +89,7 @@ def _digits(got, right, close):
         worst = number(float(error[~informative].max()))
         words = (
             f"Right, but where the right answer is 0 yours is off by up to {worst}: "
-            "a small number is added, or a bound keeps it from 0."
+            "a small number added, a bound that keeps it from 0, or single precision does this."
         )
         return Finding("digits", words)
     worst = (error[informative] / size[informative]).max()

@@ -251,7 +251,7 @@ SLIPS = {
     ),
     "6.7 numbers kept away from the ends": (
         reparameterisation.rate_gradient,
-        lambda u, r, n: reparameterisation._rate_gradient(np.clip(u, 1e-6, 1 - 1e-6), r, n), "Look at the bound in your",
+        lambda u, r, n: reparameterisation._rate_gradient(np.clip(u, 1e-6, 1 - 1e-6), r, n), "Look at the bound in",
     ),
     "4.6 the joint's scatter": (
         variational.judge_q,

@@ -117,25 +117,29 @@ def test_every_kind_of_change_has_its_words(source, further, changed, words):
     assert words in told[changed]
 
 
-def _total(values):
-    return np.sum(values) + 0.0
-
-
 def _vector(rng):
     return (rng.normal(size=rng.integers(2, 6)),)
 
 
+def _product_less_one(first, second):
+    return first * second - 1
+
+
 def test_several_changes_that_fit_are_given_as_an_instance():
-    exercise = _exercise(
-        lambda values, scale: np.sum(values**2) * scale**2, lambda rng: (rng.normal(size=4), float(rng.normal())),
-        ("values", "scale"),
-    )  # fmt: skip
-    verdict = exercise.examine(lambda values, scale: sum(value**2 for value in values) * math.prod([scale]))
-    assert verdict.pattern in {"one change", "factor by input"}
-    cases = [(np.array([1.0, 2.0]),), (np.array([3.0, -1.0, 2.0]),), (np.array([0.5, 4.0]),)]
-    total = _exercise(_total, _vector, ("values",))
-    found = changes_that_fit(total, cases, [(c[0].max(),) for c in cases], [(c[0].sum(),) for c in cases])
-    assert found[0].words == f"{_BEGINNING}: the largest where a sum belongs."
+    cases = [(2.0, 3.0), (-1.0, 4.0), (0.5, 5.0)]
+    exercise = _exercise(_product_less_one, lambda rng: tuple(rng.normal(size=2)), ("first", "second"))
+    right = [(np.array(_product_less_one(*case)),) for case in cases]
+    found = changes_that_fit(exercise, cases, [(np.array(first * second),) for first, second in cases], right)
+    assert found[0].words == f"{_BEGINNING}, for instance: a term left out."
+    found = changes_that_fit(exercise, cases, [(np.array(first / second - 1),) for first, second in cases], right)
+    assert found[0].words == f"{_BEGINNING}: a division where a multiplication belongs."
+
+
+def test_two_numbers_are_no_evidence_of_a_change():
+    exercise = _exercise(_product_less_one, lambda rng: tuple(rng.normal(size=2)), ("first", "second"))
+    cases = [(2.0, 3.0), (-1.0, 4.0)]
+    answers, right = [(np.array(6.0),), (np.array(-4.0),)], [(np.array(5.0),), (np.array(-5.0),)]
+    assert changes_that_fit(exercise, cases, answers, right) == {}
 
 
 def _root(value):
@@ -267,7 +271,7 @@ def test_a_result_in_the_place_of_another_is_told():
 @pytest.mark.parametrize(
     ("answer", "words", "other"),
     [
-        (lambda data: data + 1e-6, "where the right answer is 0 yours is off by up to 1e-06", "float32"),
+        (lambda data: data + 1e-6, "where the right answer is 0 yours is off by up to 1e-06", "digits agree"),
         (lambda data: data * (1 + 1e-10), "a tiny number is added", "float32"),
         (lambda data: data.astype(np.float32), "single precision", "tiny"),
     ],
