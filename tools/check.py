@@ -109,8 +109,7 @@ def stages(jobs: int) -> list[Stage]:
         _tests("units and contracts", jobs, "worksteal", "tests", "--ignore", "tests/browser", environment=_KEPT),
         _outputs(jobs, "notebooks"),
         Stage("explorers' frames", (_python("tools.publish.frames"),), {**_ONE_THREAD, **_KEPT}, **needed),
-        # One more at a time: what waits for a page leaves its core to another.
-        _tests("browser", jobs + 1, "worksteal", "tests/browser", environment=_KEPT, **needed),
+        _tests("browser", jobs, "worksteal", "tests/browser", environment=_KEPT, **needed),
     ]
 
 

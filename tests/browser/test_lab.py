@@ -27,7 +27,7 @@ SLIPS = {
     "06": ("np.mean(", "np.sum(", "sum over draws"),
     "07": ("np.mean(", "np.sum(", "sum over everything"),
     "08": (".sum(dim=-1)", ".mean(dim=-1)", "mean over the pixels"),
-    "09": ("- torch.mean(kl)", "+ torch.mean(kl)", "KL added"),
+    "09": ("loss - beta * rate", "loss - rate", "β forgotten in the distortion"),
     "10": ("values - baseline", "values + baseline", "baseline added"),
 }
 # ipywidgets 8.1 gives the handle of a slider no name, and its user no way to; the slider's label stands beside it.
