@@ -87,12 +87,8 @@ def test_hostile_answers_get_a_verdict_and_never_pass(exercise, hostile):
     assert len(str(verdict)) < 2500
 
 
-# These may outlive their limit, and a thread that goes on slows all tests after it; tests/workshop tries them once.
-OUTLIVING = {"sleeps", "catches around a call"}
-
-
 @pytest.mark.parametrize("exercise", EXERCISES, indirect=True)
-@pytest.mark.parametrize("hostile", sorted(set(SLOW) - OUTLIVING))
+@pytest.mark.parametrize("hostile", [name for name in SLOW if name != "sleeps"])
 def test_endless_answers_are_stopped(exercise, hostile):
     exercise.seconds = 0.05
     verdict = exercise.examine(SLOW[hostile])

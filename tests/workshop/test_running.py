@@ -16,6 +16,7 @@ import pytest
 import torch
 from hostile import SLOW
 
+from course_utils.workshop import running
 from course_utils.workshop.exercises import Exercise, Verdict
 
 
@@ -242,6 +243,18 @@ def test_another_spelling_of_the_exercise_is_its_own_answer_too():
     exercise = _doubling(spellings={"sum": lambda x: x + x})
     assert exercise.examine(lambda x: exercise.spellings["sum"](x)).kind == "reference"
     assert exercise.examine(exercise._spellings["sum"]).correct
+
+
+def test_a_loop_that_had_no_time_to_end_is_ended_after_the_verdict(exercise, monkeypatch):
+    monkeypatch.setattr(running, "_PATIENCE", 0.0)  # as on a machine too busy to let it run
+    before = threading.active_count()
+    exercise.seconds = 0.1
+    assert exercise.examine(SLOW["catches around a call"]).kind == "too_slow"
+    assert threading.active_count() > before
+    until = time.monotonic() + 20
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.05)
+    assert threading.active_count() == before
 
 
 _TRACED = """
