@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import optimize, stats
 from sklearn.linear_model import Ridge
+from told import assert_told
 
 from course_utils.lessons.estimation import exercises as lesson
 
@@ -120,11 +121,7 @@ SLIPS = {
 
 @pytest.mark.parametrize("slip", SLIPS)
 def test_an_expected_slip_is_told(slip):
-    exercise, answer, words = SLIPS[slip]
-    verdict = exercise.examine(answer)
-    exercise._failures = exercise._hints_given = 0
-    assert not verdict.correct
-    assert words in f"{verdict.title}\n{verdict.detail}", str(verdict)
+    assert_told(*SLIPS[slip], title=True)
 
 
 def _by_weights(data, scale, prior_mean, prior_scale):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import optimize, stats
+from told import assert_told
 
 from course_utils.lessons.beta_vae import exercises as beta_vae
 from course_utils.models.disentanglement import reverse_water_filling
@@ -154,11 +155,7 @@ SLIPS = {
 
 @pytest.mark.parametrize("slip", SLIPS)
 def test_an_expected_slip_is_told(slip):
-    exercise, answer, words = SLIPS[slip]
-    verdict = exercise.examine(answer)
-    exercise._failures = exercise._hints_given = 0
-    assert not verdict.correct
-    assert words in verdict.detail, str(verdict)
+    assert_told(*SLIPS[slip])
 
 
 def test_a_maximum_of_its_own_for_each_draw_and_latent_is_right():
