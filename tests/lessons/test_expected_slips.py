@@ -110,7 +110,7 @@ SLIPS = {
         mixtures.responsibilities,
         lambda x, w, m, s: special.softmax(np.log(w) + stats.norm.logpdf(x[:, None], m, s**2), axis=1), "`scales`²",
     ),
-    "2.4 or equal": (mixtures.anomalies, lambda t, n, s: n <= np.quantile(t, s), "Compare with `<`"),
+    "2.4 always 2 %": (mixtures.anomalies, lambda t, n, s: n < np.quantile(t, 0.02), "is handed a `share`"),
     "2.4 per cent": (mixtures.anomalies, lambda t, n, s: n < np.percentile(t, s), "Probe"),
     "8.1 arguments swapped": (
         vae.bernoulli_term, lambda x, y: -F.binary_cross_entropy_with_logits(x, y, reduction="none").sum(-1),
@@ -265,7 +265,9 @@ def test_an_expected_slip_is_told(slip):
 
 def test_definitions_of_a_quantile_that_decide_alike_are_right():
     assert mixtures.anomalies.examine(_sorted_level).correct
-    for method in ("lower", "higher", "nearest"):
+    counted = lambda t, n, s: [np.mean(t < x) < s for x in n]  # noqa: E731
+    assert mixtures.anomalies.examine(counted).correct
+    for method in ("lower", "higher", "nearest", "hazen", "weibull", "closest_observation"):
         answer = lambda t, n, s, method=method: n < np.quantile(t, s, method=method)  # noqa: E731
         assert mixtures.anomalies.examine(answer).correct
 
