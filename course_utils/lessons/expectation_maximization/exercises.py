@@ -49,24 +49,32 @@ _CLOUD = 2 * _RNG.normal(size=(8, 3))
 
 
 def _mixture(rng):
-    """Draw data and a mixture: one to four components and points, one to three dimensions, some means equal."""
-    components, columns = rng.integers(1, 5), rng.integers(1, 4)
+    """Draw data and a mixture: few points and components, up to twelve dimensions, equal means, rare ones, any unit."""
+    components, columns = rng.integers(1, 5), rng.integers(4, 13) if rng.random() < 0.15 else rng.integers(1, 4)
     means = rng.normal(0, 2, (components, columns))
     if rng.random() < 0.2:
         means[:] = means[0]
     covariances = _random_covariances(rng, components, columns)
     near = rng.integers(components, size=rng.integers(1, 5))
     data = means[near] + np.sqrt(covariances[near].diagonal(axis1=1, axis2=2)) * rng.normal(size=(len(near), columns))
-    return data, rng.dirichlet(np.full(components, 2.0)), means, covariances
+    weights = rng.dirichlet(np.full(components, 2.0))
+    if rng.random() < 0.3:
+        weights = special.softmax(rng.uniform(-20, 0, components))
+    unit = 10 ** rng.uniform(-3, 2) if rng.random() < 0.3 else 1.0
+    return unit * data, weights, unit * means, unit**2 * covariances
 
 
 def _shares(rng, count, components):
-    """Draw rows that sum to 1, with zeros among them; no column is zero altogether."""
+    """Draw rows that sum to 1, with zeros among them; some columns are small, but none is zero altogether."""
     table = special.softmax(rng.normal(0, 1.5, (count, components)), axis=1)
     for row in range(count):
         kept = rng.random(components) < 0.7
         if kept.any() and (np.delete(table, row, axis=0)[:, ~kept] > 0).any(axis=0).all():
             table[row] = table[row] * kept / table[row][kept].sum()
+    rest = np.delete(table, 0, axis=1).sum(axis=1)
+    if rng.random() < 0.4 and (rest > 1e-3).all():
+        small = table[:, 0] * 10 ** rng.uniform(-5, -1) / table[:, 0].max()
+        table = np.column_stack([small, table[:, 1:] * ((1 - small) / rest)[:, None]])
     return table
 
 
@@ -147,6 +155,7 @@ e_step = Exercise(
         (_CLOUD, *_THREE),
         (_SMALL[:1], *_TWO),
         (np.array([[-1.0], [0.5]]), np.array([1.0]), np.array([[2.0]]), np.array([[[0.7]]])),
+        (np.array([[-6.3], [1.0]]), np.array([1 - 2e-9, 2e-9]), np.array([[0.0], [-6.3]]), np.ones((2, 1, 1))),
     ],
     law=_mixture,
     extremes=_FAR_OUT,
@@ -197,6 +206,26 @@ e_step = Exercise(
                 data, weights, means, [np.diag(np.diag(covariance)) for covariance in covariances]
             ),
             "You used the variances alone, as if the covariances were diagonal. The whole matrix Σ_k enters.",
+        ),
+        Misconception(
+            "one covariance for all",
+            lambda data, weights, means, covariances: _posterior(
+                data, weights, means, np.tile(covariances[:1], (len(weights), 1, 1))
+            ),
+            "You give every component the covariance of the first. Each has a matrix of its own, covariances[k].",
+        ),
+        Misconception(
+            "plain distances",
+            lambda data, weights, means, covariances: _posterior(
+                data, weights, means, np.tile(np.eye(data.shape[1]), (len(weights), 1, 1))
+            ),
+            "The covariances do not appear: you measure every distance in the same units. How far a point is from a "
+            "mean is told by that component's Σ_k.",
+        ),
+        Misconception(
+            "precision for covariance",
+            lambda data, weights, means, covariances: _posterior(data, weights, means, np.linalg.inv(covariances)),
+            "Your covariances are inverted once too often. The exponent holds Σ⁻¹, so logpdf is handed Σ itself.",
         ),
         Misconception(
             "weights not logged",
@@ -431,6 +460,28 @@ m_step = Exercise(
             "The covariances count every point fully. Weigh each outer product by r_nk, as in the means.",
         ),
         Misconception(
+            "pooled",
+            _with_covariances(
+                lambda data, r, means, old: np.tile(
+                    _scatter(data, r, means).sum(axis=0, keepdims=True) / len(data), (len(old), 1, 1)
+                )
+            ),
+            "All components get the same covariance, pooled over them. That is the tied model; here each has a matrix "
+            "of its own.",
+        ),
+        Misconception(
+            "spherical",
+            _with_covariances(
+                lambda data, r, means, old: (
+                    np.trace(_per_count(_scatter(data, r, means), r), axis1=1, axis2=2)[:, None, None]
+                    * np.eye(data.shape[1])
+                    / data.shape[1]
+                )
+            ),
+            "Your covariances are balls, one variance for all directions. A full covariance has a variance for each "
+            "coordinate, and the covariances between them.",
+        ),
+        Misconception(
             "outer product lost",
             _with_covariances(
                 lambda data, r, means, old: _per_count(_scatter(data, r, means), r) * np.eye(data.shape[1])
@@ -533,6 +584,14 @@ def _bound_law(rng):
 
 
 _FAR_SHARES = np.array([[0.3, 0.7], [0.0, 1.0], [1.0, 0.0]])
+# Each point is given to the component that it lies in; the other one is 4000 standard deviations away.
+_FAR_APART = (
+    np.array([[0.5, 0.0], [4000.0, 1.0]]),
+    np.array([[1.0, 0.0], [0.0, 1.0]]),
+    np.array([0.5, 0.5]),
+    np.array([[0.0, 0.0], [4000.0, 0.0]]),
+    np.array([_EYE, _EYE]),
+)
 
 mixture_elbo = Exercise(
     name="mixture_elbo",
@@ -552,9 +611,10 @@ mixture_elbo = Exercise(
         (_ERUPTIONS[:4], np.array([[0.0, 1.0], [1.0, 0.0], [0.3, 0.7], [0.6, 0.4]]), *_GEYSER),
         (_CLOUD, _SOFT, *_THREE),
         (_SMALL[:1], np.array([[0.25, 0.75]]), *_TWO),
+        (_SMALL[1:2], np.array([[5e-4, 1 - 5e-4]]), *_TWO),
     ],
     law=_bound_law,
-    extremes=[(data, _FAR_SHARES[: len(data)], *parameters) for data, *parameters in _FAR_OUT],
+    extremes=[*[(data, _FAR_SHARES[: len(data)], *parameters) for data, *parameters in _FAR_OUT], _FAR_APART],
     stable="log-densities (logpdf) all the way; an average of them under q needs no density",
     misconceptions=[
         Misconception(
@@ -609,6 +669,20 @@ mixture_elbo = Exercise(
             ),
             "You take the logarithm of the average under q. The bound is the average of the logarithm: the sum over k "
             "stands outside.",
+        ),
+        Misconception(
+            "determinant left out",
+            lambda data, q, *parameters: (
+                _elbo(data, q, *parameters) + np.sum(q @ (0.5 * np.linalg.slogdet(parameters[2])[1]))
+            ),
+            "The determinant |Σ_k|^(−½) of the densities is missing. A wide Gaussian is low everywhere, and the bound "
+            "must know that.",
+        ),
+        Misconception(
+            "log of the average alone",
+            lambda data, q, *parameters: np.sum(np.log(np.sum(q * np.exp(_log_joint(data, *parameters)), axis=1))),
+            "You take the logarithm of the average of p(x, z) under q. The bound is the average of log p(x, z) − log q, "
+            "with the logarithm inside.",
         ),
         Misconception(
             "not weighted",
