@@ -681,7 +681,7 @@ mixture_elbo = Exercise(
         Misconception(
             "log of the average alone",
             lambda data, q, *parameters: np.sum(np.log(np.sum(q * np.exp(_log_joint(data, *parameters)), axis=1))),
-            "You take the logarithm of the average of p(x, z) under q. The bound is the average of a logarithm, that of "
+            "You take the logarithm of the average of p(x, z) under q. The bound is the average of the logarithm of "
             "p(x, z)/q(z), and lies below: Jensen's inequality.",
         ),
         Misconception(
