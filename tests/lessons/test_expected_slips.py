@@ -251,6 +251,24 @@ SLIPS = {
         vae.importance_estimate, lambda j, q: torch.logsumexp(j - q, 0) - math.log(j.shape[1]),
         "the logarithm of ((the number of rows of `log_joint`) / (the number of columns of `log_joint`))",
     ),
+    "2.1 labels alone": (
+        mixtures.ancestral_sample, lambda u, e, w, m, s: np.digitize(u, np.cumsum(w)[:-1]), "the first of two draws",
+    ),
+    "2.1 labels from one": (
+        mixtures.ancestral_sample,
+        lambda u, e, w, m, s: m[np.digitize(u, np.cumsum(w)[:-1]) - 1] + s[np.digitize(u, np.cumsum(w)[:-1]) - 1] * e,
+        "one too low",
+    ),
+    "2.1 cuts rounded": (
+        mixtures.ancestral_sample,
+        lambda u, e, w, m, s: (lambda k: m[k] + s[k] * e)(np.digitize(u, np.cumsum(w)[:-1].round(4))), "Probe",
+    ),
+    "2.2 no small weight": (
+        mixtures.mixture_log_prob,
+        lambda x, w, m, s: special.logsumexp(np.log(w + 1e-8) + stats.norm.logpdf(x[:, None], m, s), axis=1), "Probe",
+    ),
+    "2.4 densities": (mixtures.anomalies, lambda t, n, s: np.exp(n) < np.quantile(np.exp(t), s), "Probe"),
+    "2.4 equal points once": (mixtures.anomalies, lambda t, n, s: n < np.quantile(np.unique(t), s), "Probe"),
 }  # fmt: skip
 
 
