@@ -263,6 +263,10 @@ SLIPS = {
         mixtures.ancestral_sample,
         lambda u, e, w, m, s: (lambda k: m[k] + s[k] * e)(np.digitize(u, np.cumsum(w)[:-1].round(4))), "Probe",
     ),
+    "2.2 one Gaussian": (
+        mixtures.mixture_log_prob,
+        lambda x, w, m, s: stats.norm(w @ m, (w @ s**2 + w @ m**2 - (w @ m) ** 2) ** 0.5).logpdf(x), "two humps",
+    ),
     "2.2 no small weight": (
         mixtures.mixture_log_prob,
         lambda x, w, m, s: special.logsumexp(np.log(w + 1e-8) + stats.norm.logpdf(x[:, None], m, s), axis=1), "Probe",

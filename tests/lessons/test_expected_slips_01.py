@@ -137,6 +137,14 @@ SLIPS = {
     "1.3 failures": (
         lesson.beta_bernoulli_map, lambda s, n, a, b: (n - s + a - 1) / (n + a + b - 2), "the failures as successes",
     ),
+    "1.1 the data's scale": (
+        lesson.gaussian_log_likelihood, lambda d, m, s: _log_likelihood(d, m, d.var() ** 0.5), "any `scale`",
+    ),
+    "1.4 an intercept left out of the answer": (
+        lesson.ridge_map,
+        lambda x, y, s, p: Ridge((s / p) ** 2, fit_intercept=False).fit(np.c_[np.ones(len(x)), x], y).coef_[1:],
+        "leave it out of the answer",
+    ),
     "1.4 no weak prior": (
         lesson.ridge_map,
         lambda x, y, s, p: _penalised(x, y, min((s / p) ** 2, 100) * np.eye(x.shape[1])), "Probe",

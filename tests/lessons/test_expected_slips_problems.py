@@ -222,9 +222,7 @@ SLIPS = {
     ),
     "1.6 silent watches dropped": (
         estimation.poisson_rate,
-        lambda c, t, a, b: (
-            estimation._rates(c[c > 0], t[c > 0], a, b) if c.any() else estimation._rates(c, t, a, b)
-        ), "evidence for a low rate",
+        lambda c, t, a, b: estimation._rates(c[c > 0], t[c > 0], a, b), "evidence for a low rate",
     ),
     "1.6 the prior's mean": (
         estimation.poisson_rate, lambda c, t, a, b: (c.sum() / t.sum(), a / b), "the prior alone",
@@ -258,6 +256,10 @@ SLIPS = {
     ),
     "2.5 −∞ as −1000": (
         mixtures.worth_of_draws, lambda lw, n: mixtures._worth(np.nan_to_num(lw, neginf=-1000.0), n), "unstable",
+    ),
+    "2.5 rounded up": (
+        mixtures.worth_of_draws,
+        lambda lw, n: (mixtures._worth(lw, n)[0], math.ceil(n * len(lw) / mixtures._worth(lw, n)[0])), "sensible in a",
     ),
     "2.6 no answer twice": (
         mixtures.stratified_mean,

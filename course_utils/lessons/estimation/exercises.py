@@ -144,6 +144,12 @@ gaussian_log_likelihood = Exercise(
             "that is what makes it a function of the parameters.",
         ),
         Misconception(
+            "the data's own scale",
+            lambda data, mean, scale: np.sum(stats.norm.logpdf(data, mean, np.std(data))),
+            "You measure in the data's own standard deviation. The function must answer for any `scale` it is given, "
+            "and for a single point, too.",
+        ),
+        Misconception(
             "log of the sum",
             lambda data, mean, scale: np.log(np.sum(stats.norm.pdf(data, mean, scale))),
             "You add the densities up. Independent observations multiply: Σ log p, not log Σ p.",

@@ -540,6 +540,14 @@ ridge_map = Exercise(
             "This model has no intercept: every weight has the same prior.",
         ),
         Misconception(
+            "intercept fitted and dropped",
+            lambda features, targets, noise_scale, prior_scale: _ridge(
+                np.column_stack([features, np.ones(len(features))]), targets, noise_scale**2 / prior_scale**2
+            )[:-1],
+            "You fit an intercept beside the weights, and leave it out of the answer. It takes up part of the targets, "
+            "and this model has none.",
+        ),
+        Misconception(
             "prior dropped",
             lambda features, targets, noise_scale, prior_scale: np.linalg.pinv(features) @ targets,
             "This is least squares, the maximum-likelihood estimate: the prior does not appear in it.",

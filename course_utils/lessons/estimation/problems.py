@@ -108,9 +108,7 @@ poisson_rate = Exercise(
         ),
         Misconception(
             "watches without a call left out",
-            lambda counts, exposures, shape, rate: _rates(
-                counts, np.where(counts > 0, exposures, 0.0) if np.any(counts) else exposures, shape, rate
-            ),
+            lambda counts, exposures, shape, rate: _rates(counts, exposures * (counts > 0), shape, rate),
             "You leave out the watches in which nobody called. Their hours count: a silent night is evidence for a "
             "low rate.",
         ),
@@ -252,7 +250,10 @@ best_guesses = Exercise(
         ),
         Misconception(
             "mean not normalised",
-            lambda values, log_posterior: (np.exp(log_posterior) @ values, *_guesses(values, log_posterior)[1:]),
+            lambda values, log_posterior: (
+                np.exp(log_posterior - log_posterior.max()) @ values,
+                *_guesses(values, log_posterior)[1:],
+            ),
             "The first guess is a weighted sum with weights that do not sum to 1. `log_posterior` is known up to a "
             "constant only: divide by the sum of the weights.",
         ),

@@ -268,6 +268,14 @@ mixture_log_prob = Exercise(
             "You add the weights to log-densities. A factor π becomes a summand log π.",
         ),
         Misconception(
+            "one Gaussian",
+            lambda data, weights, means, scales: stats.norm.logpdf(
+                data, weights @ means, np.sqrt(weights @ (scales**2 + (means - weights @ means) ** 2))
+            ),
+            "You put one Gaussian with the mixture's mean and variance in its place. A mixture may have two humps: its "
+            "density is the weighted sum of the components'.",
+        ),
+        Misconception(
             "largest term only",
             lambda data, *parameters: _log_joint(data, *parameters).max(axis=1),
             "You keep only the most probable component. The density sums over all of them.",

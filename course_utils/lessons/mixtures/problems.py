@@ -50,10 +50,10 @@ worth_of_draws = Exercise(
     reference=_worth,
     spellings={"log-sum-exp": _worth_by_log_sum_exp, "torch": _worth_torch},
     probes=[
-        (np.log([3.0, 1.0]), 100.0),
-        (np.zeros(5), 20.0),
+        (np.log([3.0, 1.0]), 90.0),
+        (np.zeros(5), 20.5),
         (np.array([0.3, -2.0, 1.7, 0.9]), 64.0),
-        (np.array([-4.0]), 3.0),
+        (np.array([-4.0]), 3.5),
     ],
     law=_worth_law,
     extremes=[
@@ -190,6 +190,11 @@ def _with_error(error_of):
     return answer
 
 
+def _between_strata(values, labels, weights):
+    means = np.array([values[labels == k].mean() for k in range(len(weights))])
+    return weights @ (means - weights @ means) ** 2
+
+
 def _stratified_law(rng):
     """One to four groups of two to five draws, of sizes that have nothing to do with the weights; some draws equal."""
     size = rng.integers(1, 5)
@@ -267,6 +272,15 @@ stratified_mean = Exercise(
             ),
             "The estimate is right. The variance within is divided by n_k, which makes it too small on average: the "
             "mean was taken from the same draws. With two draws that is a factor of two; divide by n_k − 1.",
+        ),
+        Misconception(
+            "scatter between added",
+            lambda values, labels, weights: (
+                _stratified(values, labels, weights)[0],
+                np.sqrt(_stratified(values, labels, weights)[1] ** 2 + _between_strata(values, labels, weights)),
+            ),
+            "The estimate is right. Its error contains the differences between the components. How many draws came "
+            "from each was planned, so they are the same in every such survey: only the scatter *within* counts.",
         ),
         Misconception(
             "one variance for all",
