@@ -111,7 +111,7 @@ SLIPS = {
         mixtures.responsibilities,
         lambda x, w, m, s: special.softmax(np.log(w) + stats.norm.logpdf(x[:, None], m, s**2), axis=1), "`scales`²",
     ),
-    "2.4 or equal": (mixtures.anomalies, lambda t, n, s: n <= np.quantile(t, s), "Compare with `<`"),
+    "2.4 always 2 %": (mixtures.anomalies, lambda t, n, s: n < np.quantile(t, 0.02), "is handed a `share`"),
     "2.4 per cent": (mixtures.anomalies, lambda t, n, s: n < np.percentile(t, s), "Probe"),
     "8.1 arguments swapped": (
         vae.bernoulli_term, lambda x, y: -F.binary_cross_entropy_with_logits(x, y, reduction="none").sum(-1),
@@ -252,6 +252,28 @@ SLIPS = {
         vae.importance_estimate, lambda j, q: torch.logsumexp(j - q, 0) - math.log(j.shape[1]),
         "the logarithm of ((the number of rows of `log_joint`) / (the number of columns of `log_joint`))",
     ),
+    "2.1 labels alone": (
+        mixtures.ancestral_sample, lambda u, e, w, m, s: np.digitize(u, np.cumsum(w)[:-1]), "the first of two draws",
+    ),
+    "2.1 labels from one": (
+        mixtures.ancestral_sample,
+        lambda u, e, w, m, s: m[np.digitize(u, np.cumsum(w)[:-1]) - 1] + s[np.digitize(u, np.cumsum(w)[:-1]) - 1] * e,
+        "one too low",
+    ),
+    "2.1 cuts rounded": (
+        mixtures.ancestral_sample,
+        lambda u, e, w, m, s: (lambda k: m[k] + s[k] * e)(np.digitize(u, np.cumsum(w)[:-1].round(4))), "Probe",
+    ),
+    "2.2 one Gaussian": (
+        mixtures.mixture_log_prob,
+        lambda x, w, m, s: stats.norm(w @ m, (w @ s**2 + w @ m**2 - (w @ m) ** 2) ** 0.5).logpdf(x), "two humps",
+    ),
+    "2.2 no small weight": (
+        mixtures.mixture_log_prob,
+        lambda x, w, m, s: special.logsumexp(np.log(w + 1e-8) + stats.norm.logpdf(x[:, None], m, s), axis=1), "Probe",
+    ),
+    "2.4 densities": (mixtures.anomalies, lambda t, n, s: np.exp(n) < np.quantile(np.exp(t), s), "Probe"),
+    "2.4 equal points once": (mixtures.anomalies, lambda t, n, s: n < np.quantile(np.unique(t), s), "Probe"),
 }  # fmt: skip
 
 
@@ -262,7 +284,9 @@ def test_an_expected_slip_is_told(slip):
 
 def test_definitions_of_a_quantile_that_decide_alike_are_right():
     assert mixtures.anomalies.examine(_sorted_level).correct
-    for method in ("lower", "higher", "nearest"):
+    counted = lambda t, n, s: [np.mean(t < x) < s for x in n]  # noqa: E731
+    assert mixtures.anomalies.examine(counted).correct
+    for method in ("lower", "higher", "nearest", "hazen", "weibull", "closest_observation"):
         answer = lambda t, n, s, method=method: n < np.quantile(t, s, method=method)  # noqa: E731
         assert mixtures.anomalies.examine(answer).correct
 

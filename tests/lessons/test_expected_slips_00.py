@@ -46,6 +46,12 @@ SLIPS = {
         "an axis of length 1 too much",
     ),
     "in place": (_in_place, "changes `values` in place"),
+    "the logs added up": (lambda values: np.log(np.exp(values / 8)).sum() * 8, "not the sum of the logarithms"),
+    "around the middle of the range": (_around(lambda values: (values.max() + values.min()) / 2), "unstable"),
+    "naive unless large": (
+        lambda values: np.log(np.exp(values).sum()) if abs(values).max() < 800 else special.logsumexp(values),
+        "unstable",
+    ),
 }
 
 

@@ -116,6 +116,55 @@ SLIPS = {
         lesson.posterior_predictive,
         lambda d, s, m, p: (_posterior(d, s, m, p)[0], np.sqrt(d.var(ddof=1) + _posterior(d, s, m, p)[1])), "NaN",
     ),
+    "1.1 no value twice": (
+        lesson.gaussian_log_likelihood, lambda d, m, s: _log_likelihood(np.unique(d), m, s), "Probe",
+    ),
+    "1.1 nothing beyond 1000σ": (
+        lesson.gaussian_log_likelihood,
+        lambda d, m, s: _log_likelihood(np.clip(d, m - 1000 * s, m + 1000 * s), m, s), "unstable",
+    ),
+    "1.2 N − 1, or 1": (
+        lesson.gaussian_mle,
+        lambda d: (d.mean(0), (d - d.mean(0)).T @ (d - d.mean(0)) / max(1, len(d) - 1)), "needs no exception",
+    ),
+    "1.2 a diagonal of standard deviations": (
+        lesson.gaussian_mle, lambda d: (d.mean(0), np.eye(d.shape[1]) * d.std(0)), "standard deviations, on a diag",
+    ),
+    "1.2 bias removed from thirty points on": (
+        lesson.gaussian_mle,
+        lambda d: (d.mean(0), _covariance(d) * (len(d) / (len(d) - 1) if len(d) > 30 else 1)), "Probe",
+    ),
+    "1.3 the prior's mean": (lesson.beta_bernoulli_map, lambda s, n, a, b: 1 / (1 + b / a), "the mean of the prior"),
+    "1.3 failures": (
+        lesson.beta_bernoulli_map, lambda s, n, a, b: (n - s + a - 1) / (n + a + b - 2), "the failures as successes",
+    ),
+    "1.1 the data's scale": (
+        lesson.gaussian_log_likelihood, lambda d, m, s: _log_likelihood(d, m, d.var() ** 0.5), "any `scale`",
+    ),
+    "1.4 an intercept left out of the answer": (
+        lesson.ridge_map,
+        lambda x, y, s, p: Ridge((s / p) ** 2, fit_intercept=False).fit(np.c_[np.ones(len(x)), x], y).coef_[1:],
+        "leave it out of the answer",
+    ),
+    "1.4 no weak prior": (
+        lesson.ridge_map,
+        lambda x, y, s, p: _penalised(x, y, min((s / p) ** 2, 100) * np.eye(x.shape[1])), "Probe",
+    ),
+    "1.5 scale²/N for the doubt": (
+        lesson.posterior_predictive,
+        lambda d, s, m, p: (_posterior(d, s, m, p)[0], s * np.sqrt(1 + 1 / len(d))), "as under a flat prior",
+    ),
+    "1.5 the standard error": (
+        lesson.posterior_predictive,
+        lambda d, s, m, p: (_posterior(d, s, m, p)[0], s / len(d) ** 0.5), "standard error of the sample mean",
+    ),
+    "1.5 no prior for many data": (
+        lesson.posterior_predictive,
+        lambda d, s, m, p: (
+            (d.mean(), s * np.sqrt(1 + 1 / len(d))) if len(d) >= 20
+            else (_posterior(d, s, m, p)[0], np.sqrt(s**2 + _posterior(d, s, m, p)[1]))
+        ), "Probe",
+    ),
 }  # fmt: skip
 
 

@@ -215,6 +215,52 @@ SLIPS = {
     "3.4 half, and upwards": (
         lesson.bic, lambda fit, k, d, n: fit - (k - 1 + k * d + k * d * (d + 1) / 2) * np.log(n) / 2, "−½ times",
     ),
+    "3.1 no determinant": (
+        lesson.mixture_elbo,
+        lambda x, q, w, m, c: _bound(x, q, w, m, c) + (q * np.log(np.linalg.det(c)) / 2).sum(), "The determinant |Σ_k",
+    ),
+    "3.1 log Σ q p": (
+        lesson.mixture_elbo,
+        lambda x, q, *rest: np.log((q * np.exp(_log_joint(x, *rest))).sum(1)).sum(), "Jensen's inequality",
+    ),
+    "3.1 small shares dropped": (
+        lesson.mixture_elbo,
+        lambda x, q, *rest: np.sum(q * _log_joint(x, *rest)) + special.entr(np.where(q > 1e-3, q, 0)).sum(), "Probe",
+    ),
+    "3.2 the first covariance": (
+        lesson.e_step, lambda x, w, m, c: _responsibilities(x, w, m, [c[0]] * len(w)), "the covariance of the first",
+    ),
+    "3.2 distances without units": (
+        lesson.e_step,
+        lambda x, w, m, c: special.softmax(np.log(w) - ((x[:, None] - m) ** 2).sum(2) / 2, axis=1), "do not appear",
+    ),
+    "3.2 inverted": (
+        lesson.e_step, lambda x, w, m, c: _responsibilities(x, w, m, np.linalg.inv(c)), "inverted once too often",
+    ),
+    "3.3 pooled": (
+        lesson.m_step,
+        lambda x, r, old: (
+            *_step(x, r, old)[:2], np.array([np.einsum("k,kij->ij", r.mean(0), _step(x, r, old)[2])] * len(old)),
+        ), "the tied model",
+    ),
+    "3.3 balls": (
+        lesson.m_step,
+        lambda x, r, old: (
+            *_step(x, r, old)[:2],
+            np.array([np.eye(x.shape[1]) * np.mean(np.diag(c)) for c in _step(x, r, old)[2]]),
+        ), "Your covariances are balls",
+    ),
+    "3.4 twice the penalty": (
+        lesson.bic,
+        lambda ll, k, d, n: 2 * (_bic(lambda k, d: k - 1 + k * d + k * d * (d + 1) / 2)(ll, k, d, n) + ll),
+        "The penalty is twice as large",
+    ),
+    "3.4 balls": (lesson.bic, _bic(lambda k, d: k - 1 + k * d + k), "a multiple of the identity"),
+    "3.4 labels": (
+        lesson.bic,
+        lambda ll, k, d, n: -2 * ll + (k - 1 + k * d + k * d * (d + 1) / 2 + n * (k - 1)) * math.log(n),
+        "summed out of the likelihood",
+    ),
 }  # fmt: skip
 
 

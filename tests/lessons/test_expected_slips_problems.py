@@ -372,6 +372,86 @@ SLIPS = {
         ))))(-np.log(np.exp(-h).sum())),
         "a log-sum-exp of the negative heights",
     ),
+    "1.6 no prior": (
+        estimation.poisson_rate, lambda c, t, a, b: (c.sum() / t.sum(), c.sum() / t.sum()), "likelihood rate twice",
+    ),
+    "1.6 silent watches dropped": (
+        estimation.poisson_rate,
+        lambda c, t, a, b: estimation._rates(c[c > 0], t[c > 0], a, b), "evidence for a low rate",
+    ),
+    "1.6 the prior's mean": (
+        estimation.poisson_rate, lambda c, t, a, b: (c.sum() / t.sum(), a / b), "the prior alone",
+    ),
+    "1.7 plain median": (
+        estimation.best_guesses,
+        lambda v, p: (special.softmax(p) @ v, np.sort(v)[[(len(v) - 1) // 2, len(v) // 2]].mean(), v[p.argmax()]),
+        "plain median",
+    ),
+    "1.7 the first log-posterior taken out": (
+        estimation.best_guesses,
+        lambda v, p: estimation._guesses(v, np.log(np.exp(p - p[0]) / np.exp(p - p[0]).sum())), "unstable",
+    ),
+    "1.8 posterior mean": (
+        estimation.log_bayes_factor,
+        lambda h, n, a, b: (
+            n * math.log(2) + h * math.log((a + h) / (a + b + n)) + (n - h) * math.log1p(-(a + h) / (a + b + n))
+        ), "use the data twice",
+    ),
+    "1.8 sequences counted in the fair coin's": (
+        estimation.log_bayes_factor,
+        lambda h, n, a, b: estimation._bayes_factor(h, n, a, b) - math.log(math.comb(n, h)), "the fair coin's evid",
+    ),
+    "2.5 how many are not 0": (
+        mixtures.worth_of_draws,
+        lambda lw, n: (np.isfinite(lw).sum(), len(lw) * n / np.isfinite(lw).sum()), "weights that are not 0",
+    ),
+    "2.5 upside down": (
+        mixtures.worth_of_draws,
+        lambda lw, n: (mixtures._worth(lw, n)[0], n / len(lw) * mixtures._worth(lw, n)[0]), "upside down",
+    ),
+    "2.5 −∞ as −1000": (
+        mixtures.worth_of_draws, lambda lw, n: mixtures._worth(np.nan_to_num(lw, neginf=-1000.0), n), "unstable",
+    ),
+    "2.5 rounded up": (
+        mixtures.worth_of_draws,
+        lambda lw, n: (mixtures._worth(lw, n)[0], math.ceil(n * len(lw) / mixtures._worth(lw, n)[0])), "sensible in a",
+    ),
+    "2.6 no answer twice": (
+        mixtures.stratified_mean,
+        lambda v, k, w: (
+            sum(w[j] * np.unique(v[k == j]).mean() for j in range(len(w))), mixtures._stratified(v, k, w)[1],
+        ), "Probe",
+    ),
+    "2.7 variances only": (
+        mixtures.one_gaussian,
+        lambda w, m, c: (w @ m, np.diag(np.diag(mixtures._one_gaussian(w, m, c)[1]))), "Off the diagonal",
+    ),
+    "3.5 odds": (
+        em.two_coins_step, _coins(lambda share, a, b, heads: (share, a / (1 - a), b / (1 - b))), "these are odds",
+    ),
+    "3.5 both coins far out": (
+        em.two_coins_step,
+        lambda h, n, s, a, b: em._refitted(
+            h, n, s * stats.binom.pmf(h, n, a) / (s * stats.binom.pmf(h, n, a) + (1 - s) * stats.binom.pmf(h, n, b))
+        ), "unstable",
+    ),
+    "3.6 the maximum forgotten": (
+        em.tempered_e_step,
+        lambda lj, t: (
+            special.softmax(lj / t, axis=1), t * np.log(np.exp((lj - lj.max(1, keepdims=True)) / t).sum(1)),
+        ), "lacks the largest log-joint",
+    ),
+    "3.7 no weights": (
+        em.model_probabilities,
+        lambda ll, d, n: special.softmax(
+            ll - np.log(n) / 2 * (em._parameter_counts(np.arange(1, ll.shape[1] + 1), d) - np.arange(ll.shape[1]))
+        ), "weights are missing among",
+    ),
+    "3.7 the first taken out": (
+        em.model_probabilities,
+        lambda ll, d, n: (lambda e: np.exp(e - e[0, 0]) / np.exp(e - e[0, 0]).sum())(em._evidence(ll, d, n)),
+        "unstable",
+    ),
 }  # fmt: skip
 
 

@@ -27,15 +27,20 @@ def _log_likelihood_loop(data, mean, scale):
 
 
 def _sample(rng):
-    """Draw data of one Gaussian with its mean and scale: every sign, every width."""
+    """Draw data of one Gaussian with its mean and scale: every sign, every width, some values twice, in any unit."""
     mean, scale = rng.choice([0.0, rng.normal(0, 20)], p=[0.15, 0.85]), np.exp(rng.normal(0.2, 1))
-    return mean + scale * rng.normal(0, 1.5, rng.integers(1, 7)), float(mean), float(scale)
+    data = mean + scale * rng.normal(0, 1.5, rng.integers(1, 7))
+    if len(data) > 1 and rng.random() < 0.3:
+        data[-1] = data[0]
+    unit = 10 ** rng.uniform(-4, 4) if rng.random() < 0.3 else 1.0
+    return unit * data, float(unit * mean), float(unit * scale)
 
 
-# Many points, points 60 widths away, a wide and a narrow Gaussian: no product of densities survives.
+# Many points, points 60 and 4000 widths away, a wide and a narrow Gaussian: no product of densities survives.
 _LONG_PRODUCTS = [
     (np.linspace(40, 100, 400), 70.0, 5.0),
     (np.array([0.0, 60.0]), 0.0, 1.0),
+    (np.array([-7999.0, 2.0]), 1.0, 2.0),
     (np.linspace(-3e6, 3e6, 60), -1e5, 1e6),
     (np.linspace(-2e-6, 2e-6, 70), 0.0, 1e-6),
 ]
@@ -139,6 +144,12 @@ gaussian_log_likelihood = Exercise(
             "that is what makes it a function of the parameters.",
         ),
         Misconception(
+            "the data's own scale",
+            lambda data, mean, scale: np.sum(stats.norm.logpdf(data, mean, np.std(data))),
+            "You measure in the data's own standard deviation. The function must answer for any `scale` it is given, "
+            "and for a single point, too.",
+        ),
+        Misconception(
             "log of the sum",
             lambda data, mean, scale: np.log(np.sum(stats.norm.pdf(data, mean, scale))),
             "You add the densities up. Independent observations multiply: Σ log p, not log Σ p.",
@@ -220,12 +231,14 @@ def _ddof_one(data):
 
 
 def _points(rng):
-    """Draw correlated points, from one in one dimension to six in four."""
-    size = rng.integers(1, 5)
-    points = rng.standard_normal((rng.integers(1, 7), size)) @ rng.standard_normal((size, size))
+    """Draw correlated points in any unit, from one in one dimension to sixty in twelve."""
+    size = rng.integers(5, 13) if rng.random() < 0.15 else rng.integers(1, 5)
+    count = rng.integers(7, 61) if rng.random() < 0.2 else rng.integers(1, 7)
+    points = rng.standard_normal((count, size)) @ rng.standard_normal((size, size))
     if len(points) > 1 and rng.random() < 0.2:
         points[-1] = points[0]
-    return (points + rng.normal(0, 20, size),)
+    unit = 10 ** rng.uniform(-3, 1) if rng.random() < 0.3 else 1.0
+    return (unit * (points + rng.normal(0, 20, size)),)
 
 
 def _correlation(data):
@@ -300,6 +313,18 @@ gaussian_mle = Exercise(
             _ddof_one,
             "Your covariance is N/(N − 1) times too large: you divide by N − 1. That is the unbiased estimate; "
             "the one that maximises the likelihood divides by N, also where N is 1.",
+        ),
+        Misconception(
+            "ddof, with a way out",
+            lambda data: (data.mean(axis=0), _mle(data)[1] * (len(data) / max(len(data) - 1, 1))),
+            "You divide by N − 1, except where that would be 0. That is the unbiased estimate; the one that maximises "
+            "the likelihood divides by N, and a single point needs no exception.",
+        ),
+        Misconception(
+            "standard deviations on the diagonal",
+            lambda data: (data.mean(axis=0), np.diag(data.std(axis=0))),
+            "These are the standard deviations, on a diagonal. A covariance holds their squares there, and beside them "
+            "how the coordinates vary together.",
         ),
         Misconception(
             "not centred",

@@ -8,10 +8,12 @@ from course_utils.workshop.exercises import Exercise, Misconception
 
 
 def _coin(rng):
-    """Draw counts and a prior: no trial, flat priors, successes only; never a flat prior without a trial."""
-    trials = int(rng.integers(0, 9))
+    """Draw counts and a prior: none to many, flat, weak and strong, successes only; never no trial and a flat prior."""
+    trials = int(rng.integers(9, 10_000) if rng.random() < 0.2 else rng.integers(0, 9))
     successes = int(rng.choice([0, trials, rng.integers(0, trials + 1)]))
     alpha, beta = 1 + rng.choice([0.0, 1.0, 0.5], 2) * np.round(rng.exponential(3, 2), 2)
+    if rng.random() < 0.25:
+        alpha, beta = 1 + 10 ** rng.uniform(-6, 4, 2)
     if trials == 0 and alpha == beta == 1:
         alpha = 2.5
     return successes, trials, float(alpha), float(beta)
@@ -40,12 +42,14 @@ beta_bernoulli_map = Exercise(
     probes=[
         (7, 10, 2.0, 2.0),
         (0, 4, 3.0, 5.0),
+        (1, 1, 2.5, 4.0),
         (5, 5, 1.5, 4.0),
         (175, 272, 13.0, 29.0),
         (3, 8, 1.0, 1.5),
         (0, 6, 1.0, 3.0),
         (4, 4, 2.5, 1.0),
         (0, 0, 3.0, 1.5),
+        (0, 0, 1.00002, 1.00006),
         (2, 7, 1.0, 1.0),
     ],
     law=_coin,
@@ -97,6 +101,16 @@ beta_bernoulli_map = Exercise(
             "data forgotten",
             lambda successes, trials, alpha, beta: (alpha - 1) / (alpha + beta - 2),
             "This is the mode of the prior alone: the data do not appear in it.",
+        ),
+        Misconception(
+            "the prior's mean",
+            lambda successes, trials, alpha, beta: alpha / (alpha + beta),
+            "This is the mean of the prior: the data do not appear in it, and the MAP is a mode.",
+        ),
+        Misconception(
+            "failures for successes",
+            lambda successes, trials, alpha, beta: (trials - successes + alpha - 1) / (trials + alpha + beta - 2),
+            "You counted the failures as successes: θ is the chance of a success, and α goes with those.",
         ),
         Misconception(
             "denominator −1",
@@ -184,17 +198,32 @@ def _with_mean(function):
     return predictive
 
 
+def _with_mean_and_count(function):
+    """Build a misconception that has the right mean, and a scale from that of the data and their number."""
+
+    def predictive(data, scale, prior_mean, prior_scale):
+        return _posterior(data, scale, prior_mean, prior_scale)[0], function(scale, len(data))
+
+    return predictive
+
+
 def _with_scale_of_prior(data, scale, prior_mean, prior_scale):
     mean, _ = _posterior(data, scale, prior_mean, prior_scale)
     return mean, np.sqrt(scale**2 + prior_scale**2)
 
 
 def _known_scale(rng):
-    """Draw a prior of the mean, a known scale and one to six data that may surprise the prior."""
+    """Draw a prior of the mean, a known scale and few or many data that may surprise the prior, in any unit."""
     scale, prior_scale = np.exp(rng.normal(0, 0.8, 2))
-    prior_mean = float(rng.choice([0.0, rng.normal(0, 5)], p=[0.2, 0.8]))
-    data = rng.normal(prior_mean, 2 * prior_scale) + scale * rng.standard_normal(rng.integers(1, 7))
-    return data, float(scale), prior_mean, float(prior_scale)
+    prior_mean = rng.choice([0.0, rng.normal(0, 5)], p=[0.2, 0.8])
+    if rng.random() < 0.2:
+        prior_scale = scale * 10 ** rng.uniform(-2, 2)
+    count = rng.integers(7, 300) if rng.random() < 0.2 else rng.integers(1, 7)
+    data = rng.normal(prior_mean, 2 * prior_scale) + scale * rng.standard_normal(count)
+    if count > 1 and rng.random() < 0.3:
+        data[-1] = data[0]
+    unit = 10 ** rng.uniform(-4, 4) if rng.random() < 0.3 else 1.0
+    return unit * data, float(unit * scale), float(unit * prior_mean), float(unit * prior_scale)
 
 
 posterior_predictive = Exercise(
@@ -208,6 +237,9 @@ posterior_predictive = Exercise(
         (np.array([81.0, 90.0, 71.0, 77.0, 84.0]), 6.0, 60.0, 3.0),
         (np.array([1.25]), 0.5, -2.0, 0.8),
         (np.linspace(-3.0, 5.0, 50), 2.0, 0.0, 100.0),
+        (np.array([79.0, 79.0, 62.0]), 6.0, 70.0, 5.0),
+        (np.linspace(2e-4, 9e-4, 150), 4e-4, 0.0, 5e-5),
+        (np.array([3e4, -1e4]), 5e4, 1e4, 2e4),
     ],
     law=_known_scale,
     misconceptions=[
@@ -265,6 +297,18 @@ posterior_predictive = Exercise(
             lambda data, scale, prior_mean, prior_scale: (np.mean(data), np.sqrt(scale**2 + scale**2 / len(data))),
             "This is the prediction under a flat prior: the sample mean, and scale²/N for the doubt about μ. "
             "Here the prior N(prior_mean, prior_scale²) adds its precision and pulls the mean.",
+        ),
+        Misconception(
+            "doubt from the data alone",
+            _with_mean_and_count(lambda scale, count: np.sqrt(scale**2 + scale**2 / count)),
+            "The mean is right. For the doubt about μ you take scale²/N, as under a flat prior. The prior knows "
+            "something too: the variance of μ is 1/(1/prior_scale² + N/scale²).",
+        ),
+        Misconception(
+            "standard error",
+            _with_mean_and_count(lambda scale, count: scale / np.sqrt(count)),
+            "The mean is right. scale/√N is the standard error of the sample mean. A new observation scatters by "
+            "`scale` around a μ that is not known exactly: the two variances add.",
         ),
         Misconception(
             "the data's own spread",
@@ -381,13 +425,17 @@ _FEATURES = np.random.default_rng(11).normal(size=(12, 3))
 
 
 def _regression(rng):
-    """Draw tables with more rows than columns, or one less, some with a column of zeros."""
+    """Draw tables with more rows than columns, or one less, some with a column of zeros or two nearly equal ones."""
     size = rng.integers(1, 5)
     count = max(1, size + rng.integers(-1, 4))
     features = rng.normal(0, 1.5, (count, size)) + rng.normal(0, 1, size)
     if count >= size and rng.random() < 0.2:
         features[:, -1] = 0.0
+    elif size > 1 and rng.random() < 0.3:
+        features[:, 0] = features[:, 1] + rng.normal(0, 0.05, count)
     scales = np.exp(rng.normal(0, 0.6, 2))
+    if rng.random() < 0.4:
+        scales = 10 ** rng.uniform(-3, 3) * np.array([1.0, 30 ** rng.uniform(-1, 1)])
     return features, rng.normal(1, 3, count), float(scales[0]), float(scales[1])
 
 
@@ -413,6 +461,8 @@ ridge_map = Exercise(
         (np.array([[1.0, 1.0, 1.0]]), np.array([-2.0]), 1.0, 2.0),
         (_FEATURES[:2], np.array([4.0, -1.0]), 0.3, 0.2),
         (_FEATURES[:5, :1], np.array([3.0, 1.0, -2.0, 0.5, 4.0]), 1.0, 0.7),
+        (np.array([[1.0, 1.05], [2.0, 1.97], [-1.0, -1.02]]), np.array([1.0, 3.0, 0.5]), 0.2, 6.0),
+        (_FEATURES[:4], np.array([1.0, -3.0, 2.0, 0.5]), 60.0, 2.5),
     ],
     law=_regression,
     misconceptions=[
@@ -488,6 +538,14 @@ ridge_map = Exercise(
             _with_intercept,
             "You centred the data (scikit-learn's Ridge does that unless told fit_intercept=False). "
             "This model has no intercept: every weight has the same prior.",
+        ),
+        Misconception(
+            "intercept fitted and dropped",
+            lambda features, targets, noise_scale, prior_scale: _ridge(
+                np.column_stack([features, np.ones(len(features))]), targets, noise_scale**2 / prior_scale**2
+            )[:-1],
+            "You fit an intercept beside the weights, and leave it out of the answer. It takes up part of the targets, "
+            "and this model has none.",
         ),
         Misconception(
             "prior dropped",

@@ -26,12 +26,14 @@ def _rates_torch(counts, exposures, prior_shape, prior_rate):
 
 
 def _rates_law(rng):
-    """One to six watches; a quarter of the time without any call, and often a prior that favours 0."""
+    """One to six watches, short or long; a quarter of the time without any call, and often a prior that favours 0."""
     size = rng.integers(1, 7)
+    hours = 10 ** rng.uniform(-3, 3) if rng.random() < 0.3 else 1.0
+    busy = 300.0 if rng.random() < 0.2 else 1.0
     exposures = np.exp(rng.normal(1, 0.7, size))
-    counts = rng.poisson(exposures * (0.0 if rng.random() < 0.25 else rng.uniform(0.1, 2)))
+    counts = rng.poisson(exposures * busy * (0.0 if rng.random() < 0.25 else rng.uniform(0.1, 2)))
     shape = rng.choice([rng.uniform(0.1, 1), 1.0, rng.uniform(1, 6)])
-    return counts, exposures, float(shape), float(np.exp(rng.normal(0, 1)))
+    return counts, hours * exposures, float(shape), float(hours * np.exp(rng.normal(0, 1)))
 
 
 poisson_rate = Exercise(
@@ -97,6 +99,24 @@ poisson_rate = Exercise(
             lambda counts, exposures, shape, rate: _rates(counts, exposures, shape, 1 / rate),
             "You read `prior_rate` as a scale, one over the rate, as scipy.stats does. Here the prior's density "
             "contains exp(−bλ), with b in hours.",
+        ),
+        Misconception(
+            "prior left out",
+            lambda counts, exposures, shape, rate: (np.sum(counts) / np.sum(exposures),) * 2,
+            "You give the maximum-likelihood rate twice. The prior adds (a − 1) log λ − bλ to the log-likelihood, and "
+            "that moves the highest point.",
+        ),
+        Misconception(
+            "watches without a call left out",
+            lambda counts, exposures, shape, rate: _rates(counts, exposures * (counts > 0), shape, rate),
+            "You leave out the watches in which nobody called. Their hours count: a silent night is evidence for a "
+            "low rate.",
+        ),
+        Misconception(
+            "the prior's mean",
+            lambda counts, exposures, shape, rate: (np.sum(counts) / np.sum(exposures), shape / rate),
+            "The maximum-likelihood rate is right. The second number is the mean of the prior alone: the calls do not "
+            "appear in it.",
         ),
         Misconception(
             "prior counted for every watch",
@@ -176,6 +196,8 @@ best_guesses = Exercise(
     extremes=[
         (np.array([4.0, 1.0, 2.5]), np.array([-3000.0, -3001.0, -3000.7])),
         (np.array([0.0, 8.0, 3.0, 5.0]), np.array([2000.0, 2000.5, 1999.0, -2000.0])),
+        (np.array([0.0, 8.0, 3.0]), np.array([-2000.0, 2000.0, 1999.0])),
+        (np.array([2.0, 9.0, -1.0, 6.0]), np.array([1999.0, 1200.0, 2000.0, -3000.0])),
     ],
     stable="subtract the largest log-posterior before you exponentiate",
     misconceptions=[
@@ -215,6 +237,25 @@ best_guesses = Exercise(
             ),
             "For the absolute loss you take the middle one of the values. Half of the *probability* belongs on either "
             "side of the guess, not half of the list.",
+        ),
+        Misconception(
+            "plain median",
+            lambda values, log_posterior: (
+                special.softmax(log_posterior) @ values,
+                np.median(values),
+                values[np.argmax(log_posterior)],
+            ),
+            "For the absolute loss you take the plain median, which knows nothing of the probabilities. Half of the "
+            "*probability* belongs on either side of the guess.",
+        ),
+        Misconception(
+            "mean not normalised",
+            lambda values, log_posterior: (
+                np.exp(log_posterior - log_posterior.max()) @ values,
+                *_guesses(values, log_posterior)[1:],
+            ),
+            "The first guess is a weighted sum with weights that do not sum to 1. `log_posterior` is known up to a "
+            "constant only: divide by the sum of the weights.",
         ),
         Misconception(
             "place in the sorted list",
@@ -279,7 +320,7 @@ def _bayes_factor_one_by_one(heads, tosses, alpha, beta):
 
 def _bayes_factor_law(rng):
     tosses = int(rng.choice([0, 1, rng.integers(2, 12), rng.integers(12, 300)]))
-    alpha, beta = np.exp(rng.normal(0.5, 0.8, 2))
+    alpha, beta = 10 ** rng.uniform(-4, 4, 2) if rng.random() < 0.3 else np.exp(rng.normal(0.5, 0.8, 2))
     return int(rng.binomial(tosses, rng.beta(1, 1))), tosses, float(alpha), float(beta)
 
 
@@ -294,6 +335,8 @@ log_bayes_factor = Exercise(
         (3, 10, 2.0, 5.0),
         (0, 0, 0.5, 3.0),
         (70, 100, 4.0, 1.5),
+        (3, 10, 5000.0, 1500.0),
+        (1, 3, 4e-4, 2.0),
     ],
     law=_bayes_factor_law,
     draws=16,
@@ -338,6 +381,27 @@ log_bayes_factor = Exercise(
             ),
             "The binomial coefficient stands in one of the evidences only. Count sequences in both or in neither: "
             "in the ratio it cancels.",
+        ),
+        Misconception(
+            "count in the wrong evidence",
+            lambda heads, tosses, alpha, beta: (
+                _bayes_factor(heads, tosses, alpha, beta)
+                - special.gammaln(tosses + 1)
+                + special.gammaln(heads + 1)
+                + special.gammaln(tosses - heads + 1)
+            ),
+            "The number of sequences with so many heads stands in the fair coin's evidence only. Count sequences in "
+            "both or in neither: in the ratio it cancels.",
+        ),
+        Misconception(
+            "posterior mean plugged in",
+            lambda heads, tosses, alpha, beta: (
+                heads * np.log((alpha + heads) / (alpha + beta + tosses))
+                + (tosses - heads) * np.log((beta + tosses - heads) / (alpha + beta + tosses))
+                + tosses * np.log(2)
+            ),
+            "You put the posterior's mean into the likelihood, and so use the data twice. The evidence averages the "
+            "likelihood over the *prior*: what was predicted before the tosses.",
         ),
         Misconception(
             "underflow",

@@ -149,6 +149,27 @@ bic = Exercise(
             "The penalty is half as large as it should be. ½ log N goes with the log-likelihood, log N with twice it.",
         ),
         Misconception(
+            "penalty doubled",
+            lambda log_likelihood, components, dimensions, count: (
+                -2 * log_likelihood + 2 * _parameters(components, dimensions) * np.log(count)
+            ),
+            "The penalty is twice as large as it should be. ½ log N goes with the log-likelihood, log N with twice it.",
+        ),
+        Misconception(
+            "spherical covariance",
+            _bic_with(lambda components, dimensions: 2 * components - 1 + components * dimensions),
+            "You counted one number for each covariance, as if it were a multiple of the identity. A full one has "
+            "D(D + 1)/2.",
+        ),
+        Misconception(
+            "labels counted",
+            lambda log_likelihood, components, dimensions, count: (
+                -2 * log_likelihood + (_parameters(components, dimensions) + count * (components - 1)) * np.log(count)
+            ),
+            "You counted the responsibilities as well. They follow from the parameters by Bayes' rule, and nobody "
+            "chooses them: the hidden variables are summed out of the likelihood.",
+        ),
+        Misconception(
             "no penalty",
             lambda log_likelihood, components, dimensions, count: -2 * log_likelihood,
             "This is the fit alone, −2 log p. Every parameter costs log N besides.",

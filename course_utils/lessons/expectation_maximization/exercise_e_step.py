@@ -114,6 +114,13 @@ e_step = Exercise(
             np.array([[2.0]]),
             np.array([[[0.7]]]),
         ),
+        (
+            np.array([[-6.3], [1.0]]),
+            np.array([[True, True], [True, True]]),
+            np.array([1 - 2e-9, 2e-9]),
+            np.array([[0.0], [-6.3]]),
+            np.ones((2, 1, 1)),
+        ),
     ],
     law=_law,
     extremes=[
@@ -206,6 +213,28 @@ e_step = Exercise(
                 data, allowed, weights, means, [np.diag(np.diag(covariance)) for covariance in covariances]
             ),
             "You used the variances alone, as if the covariances were diagonal. The whole matrix Σ_k enters.",
+        ),
+        Misconception(
+            "one covariance for all",
+            lambda data, allowed, weights, means, covariances: _shares(
+                data, allowed, weights, means, np.tile(covariances[:1], (len(weights), 1, 1))
+            ),
+            "You give every component the covariance of the first. Each has a matrix of its own, covariances[k].",
+        ),
+        Misconception(
+            "plain distances",
+            lambda data, allowed, weights, means, covariances: _shares(
+                data, allowed, weights, means, np.tile(np.eye(data.shape[1]), (len(weights), 1, 1))
+            ),
+            "The covariances do not appear: you measure every distance in the same units. How far a point is from a "
+            "mean is told by that component's Σ_k.",
+        ),
+        Misconception(
+            "precision for covariance",
+            lambda data, allowed, weights, means, covariances: _shares(
+                data, allowed, weights, means, np.linalg.inv(covariances)
+            ),
+            "Your covariances are inverted once too often. The exponent holds Σ⁻¹, so logpdf is handed Σ itself.",
         ),
         Misconception(
             "weights not logged",

@@ -25,12 +25,16 @@ from course_utils.workshop.exercises import Exercise, Misconception
 
 
 def _shares(rng, count, components):
-    """Draw rows that sum to 1, with zeros among them; no column is zero altogether."""
+    """Draw rows that sum to 1, with zeros among them; some columns are small, but none is zero altogether."""
     table = special.softmax(rng.normal(0, 1.5, (count, components)), axis=1)
     for row in range(count):
         kept = rng.random(components) < 0.7
         if kept.any() and (np.delete(table, row, axis=0)[:, ~kept] > 0).any(axis=0).all():
             table[row] = table[row] * kept / table[row][kept].sum()
+    rest = np.delete(table, 0, axis=1).sum(axis=1)
+    if rng.random() < 0.4 and (rest > 1e-3).all():
+        small = table[:, 0] * 10 ** rng.uniform(-5, -1) / table[:, 0].max()
+        table = np.column_stack([small, table[:, 1:] * ((1 - small) / rest)[:, None]])
     return table
 
 
@@ -248,6 +252,28 @@ m_step = Exercise(
             "The covariances count every point fully. Weigh each outer product by r_nk, as in the means.",
         ),
         Misconception(
+            "pooled",
+            _with_covariances(
+                lambda data, r, means, old: np.tile(
+                    _scatter(data, r, means).sum(axis=0, keepdims=True) / len(data), (len(old), 1, 1)
+                )
+            ),
+            "All components get the same covariance, pooled over them. That is the tied model; here each has a matrix "
+            "of its own.",
+        ),
+        Misconception(
+            "spherical",
+            _with_covariances(
+                lambda data, r, means, old: (
+                    np.trace(_per_count(_scatter(data, r, means), r), axis1=1, axis2=2)[:, None, None]
+                    * np.eye(data.shape[1])
+                    / data.shape[1]
+                )
+            ),
+            "Your covariances are balls, one variance for all directions. A full covariance has a variance for each "
+            "coordinate, and the covariances between them.",
+        ),
+        Misconception(
             "outer product lost",
             _with_covariances(
                 lambda data, r, means, old: _per_count(_scatter(data, r, means), r) * np.eye(data.shape[1])
@@ -350,6 +376,14 @@ def _bound_law(rng):
 
 
 _FAR_SHARES = np.array([[0.3, 0.7], [0.0, 1.0], [1.0, 0.0]])
+# Each point is given to the component that it lies in; the other one is 4000 standard deviations away.
+_FAR_APART = (
+    np.array([[0.5, 0.0], [4000.0, 1.0]]),
+    np.array([[1.0, 0.0], [0.0, 1.0]]),
+    np.array([0.5, 0.5]),
+    np.array([[0.0, 0.0], [4000.0, 0.0]]),
+    np.array([np.eye(2), np.eye(2)]),
+)
 
 mixture_elbo = Exercise(
     name="mixture_elbo",
@@ -369,9 +403,10 @@ mixture_elbo = Exercise(
         (ERUPTIONS[:4], np.array([[0.0, 1.0], [1.0, 0.0], [0.3, 0.7], [0.6, 0.4]]), *GEYSER),
         (CLOUD, SOFT, *THREE),
         (SMALL[:1], np.array([[0.25, 0.75]]), *TWO),
+        (SMALL[1:2], np.array([[5e-4, 1 - 5e-4]]), *TWO),
     ],
     law=_bound_law,
-    extremes=[(data, _FAR_SHARES[: len(data)], *parameters) for data, *parameters in FAR_OUT],
+    extremes=[*[(data, _FAR_SHARES[: len(data)], *parameters) for data, *parameters in FAR_OUT], _FAR_APART],
     stable="log-densities (logpdf) all the way; an average of them under q needs no density",
     misconceptions=[
         Misconception(
@@ -426,6 +461,20 @@ mixture_elbo = Exercise(
             ),
             "You take the logarithm of the average under q. The bound is the average of the logarithm: the sum over k "
             "stands outside.",
+        ),
+        Misconception(
+            "determinant left out",
+            lambda data, q, *parameters: (
+                _elbo(data, q, *parameters) + np.sum(q @ (0.5 * np.linalg.slogdet(parameters[2])[1]))
+            ),
+            "The determinant |Σ_k|^(−½) of the densities is missing. A wide Gaussian is low everywhere, and the bound "
+            "must know that.",
+        ),
+        Misconception(
+            "log of the average alone",
+            lambda data, q, *parameters: np.sum(np.log(np.sum(q * np.exp(log_joint(data, *parameters)), axis=1))),
+            "You take the logarithm of the average of p(x, z) under q. The bound is the average of the logarithm of "
+            "p(x, z)/q(z), and lies below: Jensen's inequality.",
         ),
         Misconception(
             "not weighted",

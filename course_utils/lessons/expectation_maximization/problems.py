@@ -78,12 +78,22 @@ def _hard(heads, tosses, share, first, second):
 
 
 def _coins_law(rng):
-    """Up to seven series of unequal lengths, and two coins that are neither equal nor far apart."""
-    size = rng.integers(1, 8)
-    tosses = rng.integers(1, 21, size)
-    first = rng.uniform(0.1, 0.9)
-    second = float(np.clip(first + rng.choice([-1, 1]) * rng.uniform(0.05, 0.4), 0.05, 0.95))
-    return rng.binomial(tosses, rng.uniform(0.2, 0.8, size)), tosses, rng.uniform(0.1, 0.9), float(first), second
+    """Up to seven series of unequal lengths, coins near each other or of any chance; each may have thrown a series."""
+    while True:
+        size = rng.integers(1, 8)
+        tosses = rng.integers(1, 21, size)
+        if rng.random() < 0.3:
+            share, first, second = special.expit(rng.uniform(-9, 9, 3))
+        else:
+            share, first = rng.uniform(0.1, 0.9, 2)
+            second = np.clip(first + rng.choice([-1, 1]) * rng.uniform(0.05, 0.4), 0.05, 0.95)
+            if rng.random() < 0.2:
+                tosses = rng.integers(1, 200, size)
+        chances = rng.choice([first, second], size) if rng.random() < 0.5 else rng.uniform(0.2, 0.8, size)
+        heads = rng.binomial(tosses, chances)
+        r = _first_coin(heads, tosses, share, first, second)
+        if min(r.max(), (1 - r).max()) > 1e-3:
+            return heads, tosses, float(share), float(first), float(second)
 
 
 two_coins_step = Exercise(
@@ -96,11 +106,14 @@ two_coins_step = Exercise(
         (np.array([5, 9, 8, 4, 7]), np.full(5, 10), 0.5, 0.6, 0.5),
         (np.array([2, 0, 30, 11]), np.array([3, 1, 40, 20]), 0.3, 0.8, 0.4),
         (np.array([3]), np.array([4]), 0.25, 0.5, 0.6),
+        (np.array([2]), np.array([2]), 0.5, 0.9, 0.05),
     ],
     law=_coins_law,
     extremes=[
         (np.array([5200, 1900, 700]), np.array([8000, 6000, 1000]), 0.4, 0.7, 0.3),
         (np.array([0, 4000]), np.array([3000, 4000]), 0.5, 0.02, 0.97),
+        (np.array([5000]), np.array([10_000]), 0.5, 0.9, 0.1),
+        (np.array([30_000, 11]), np.array([60_000, 20]), 0.3, 0.2, 0.8),
     ],
     stable="the E-step in logarithms: log share + h log p + (n − h) log(1 − p), then softmax over the two coins",
     misconceptions=[
@@ -163,6 +176,40 @@ two_coins_step = Exercise(
             )(_first_coin(heads, tosses, share, first, second)),
             "Your coins are expected heads per *series*, which may exceed 1. A coin's chance is heads per toss: "
             "divide by the tosses that it is credited with.",
+        ),
+        Misconception(
+            "tosses for tails",
+            _with_labels(
+                lambda heads, tosses, share, first, second: special.expit(
+                    np.log(share / (1 - share))
+                    + heads * np.log(first / second)
+                    + tosses * np.log((1 - first) / (1 - second))
+                )
+            ),
+            "Your E-step counts every toss as a tail. There are tosses − heads tails.",
+        ),
+        Misconception(
+            "odds",
+            lambda heads, tosses, share, first, second: (
+                lambda r: (
+                    r.mean(),
+                    r @ heads / (r @ (tosses - heads)),
+                    (1 - r) @ heads / ((1 - r) @ (tosses - heads)),
+                )
+            )(_first_coin(heads, tosses, share, first, second)),
+            "You divide heads by tails: these are odds, which may exceed 1. A chance is heads divided by tosses.",
+        ),
+        Misconception(
+            "one of each imagined",
+            lambda heads, tosses, share, first, second: (
+                lambda r: (
+                    r.mean(),
+                    (r @ heads + 1) / (r @ tosses + 2),
+                    ((1 - r) @ heads + 1) / ((1 - r) @ tosses + 2),
+                )
+            )(_first_coin(heads, tosses, share, first, second)),
+            "You add an imagined head and tail to each coin. That is a prior; the M-step of EM maximises the expected "
+            "log-likelihood alone.",
         ),
         Misconception(
             "divided by all tosses",
@@ -231,7 +278,8 @@ def _tempered_law(rng):
     log_joint = rng.normal(0, 2, (count, size)) + rng.normal(-3, 4, (count, 1))
     if rng.random() < 0.2:
         log_joint[0] = log_joint[0, 0]  # a tie
-    return log_joint, float(np.exp(rng.normal(0.3, 0.8)))
+    warm = 10 ** rng.uniform(0, 4) if rng.random() < 0.3 else np.exp(rng.normal(0.3, 0.8))
+    return log_joint, float(warm)
 
 
 tempered_e_step = Exercise(
@@ -251,6 +299,8 @@ tempered_e_step = Exercise(
         (np.array([[-3000.0, -3001.0], [-5.0, -2000.0]]), 1.0),
         (np.array([[-1.0, -1.001, -3.0], [-9.0, -8.5, -8.5]]), 1e-3),
         (np.array([[-700.0, -1400.0], [-900.0, -300.0]]), 40.0),
+        (np.array([[-3000.0, -3000.002, -2999.999], [-1.0, -3000.0, -1.001]]), 1e-3),
+        (np.array([[-3000.0, -2500.0], [0.0, -3.0]]), 8000.0),
     ],
     stable="divide the log-joint by the temperature, then softmax and log-sum-exp over each row",
     misconceptions=[
@@ -292,6 +342,15 @@ tempered_e_step = Exercise(
             ),
             "The responsibilities are right. The value is that of the ordinary bound, where the entropy counts once; "
             "here it counts T times.",
+        ),
+        Misconception(
+            "maximum not added back",
+            lambda log_joint, temperature: (
+                _tempered(log_joint, temperature)[0],
+                _tempered(log_joint, temperature)[1] - log_joint.max(axis=1),
+            ),
+            "The responsibilities are right. The value lacks the largest log-joint of the row: it was taken out before "
+            "exponentiating, and belongs back into the value.",
         ),
         Misconception(
             "energy alone",
@@ -402,7 +461,8 @@ def _underflown(log_likelihoods, dimensions, count):
 
 def _probabilities_law(rng):
     """Log-likelihoods between which the penalties leave a real choice."""
-    size, dimensions, count = rng.integers(1, 5), int(rng.integers(1, 6)), int(rng.integers(3, 1000))
+    size, dimensions = rng.integers(1, 5), int(rng.integers(6, 13) if rng.random() < 0.15 else rng.integers(1, 6))
+    count = int(10 ** rng.uniform(3, 6) if rng.random() < 0.2 else rng.integers(3, 1000))
     penalty = 0.5 * np.log(count) * _parameter_counts(np.arange(1, size + 1), dimensions)
     return rng.normal(-200, 100) + penalty + rng.normal(0, 1.5, (4, size)), dimensions, count
 
@@ -410,6 +470,8 @@ def _probabilities_law(rng):
 _LIKELIHOODS = np.array(
     [[-1289.8, -1130.3, -1119.2], [-1289.8, -1141.5, -1126.4], [-1331.0, -1147.0, -1131.9], [-1502.0, -1310.0, -1270.0]]
 )
+
+_RISING = np.array([[-5000.0, -4000.0], [-5000.0, -4001.0], [-5000.0, -4003.0], [-5000.0, -4010.0]])
 
 model_probabilities = Exercise(
     name="model_probabilities",
@@ -423,7 +485,7 @@ model_probabilities = Exercise(
         (np.array([[-60.0, -52.0, -50.0], [-60.0, -55.0, -54.0], [-60.5, -54.0, -52.0], [-62.0, -55.5, -52.5]]), 3, 12),
     ],
     law=_probabilities_law,
-    extremes=[(_LIKELIHOODS, 2, 272), (100 * _LIKELIHOODS[:, :1] - 2e5, 3, 5000)],
+    extremes=[(_LIKELIHOODS, 2, 272), (100 * _LIKELIHOODS[:, :1] - 2e5, 3, 5000), (_RISING, 2, 500)],
     stable="stay with logarithms, and subtract the largest one before you exponentiate",
     misconceptions=[
         Misconception(
@@ -477,6 +539,20 @@ model_probabilities = Exercise(
             _with_covariances(lambda k, dimensions, one: [k * dimensions**2, 0 * k + dimensions**2, k * dimensions, k]),
             "You count D² numbers in a covariance. It is symmetric: the entries above the diagonal repeat those below "
             "it, so D(D + 1)/2 are free.",
+        ),
+        Misconception(
+            "weights not counted",
+            _with_penalty(
+                lambda counts, components, dimensions, count: 0.5 * np.log(count) * (counts - components + 1)
+            ),
+            "The weights are missing among the parameters. A mixture of K components has K − 1 free ones.",
+        ),
+        Misconception(
+            "means not counted",
+            _with_penalty(
+                lambda counts, components, dimensions, count: 0.5 * np.log(count) * (counts - components * dimensions)
+            ),
+            "The means are missing among the parameters: each component has D numbers there, in all four structures.",
         ),
         Misconception(
             "the best one alone",

@@ -53,15 +53,19 @@ CLOUD = 2 * _RNG.normal(size=(8, 3))
 
 
 def mixture(rng):
-    """Draw data and a mixture: one to four components and points, one to three dimensions, some means equal."""
-    components, columns = rng.integers(1, 5), rng.integers(1, 4)
+    """Draw data and a mixture: few points and components, up to twelve dimensions, equal means, rare ones, any unit."""
+    components, columns = rng.integers(1, 5), rng.integers(4, 13) if rng.random() < 0.15 else rng.integers(1, 4)
     means = rng.normal(0, 2, (components, columns))
     if rng.random() < 0.2:
         means[:] = means[0]
     covariances = _random_covariances(rng, components, columns)
     near = rng.integers(components, size=rng.integers(1, 5))
     data = means[near] + np.sqrt(covariances[near].diagonal(axis1=1, axis2=2)) * rng.normal(size=(len(near), columns))
-    return data, rng.dirichlet(np.full(components, 2.0)), means, covariances
+    weights = rng.dirichlet(np.full(components, 2.0))
+    if rng.random() < 0.3:
+        weights = special.softmax(rng.uniform(-20, 0, components))
+    unit = 10 ** rng.uniform(-3, 2) if rng.random() < 0.3 else 1.0
+    return unit * data, weights, unit * means, unit**2 * covariances
 
 
 # 80 standard deviations away from every component, beside ordinary points: a tie between equal shapes, one where the

@@ -44,17 +44,26 @@ def _with_labels(choose):
 
 
 def _parameters(rng):
-    """One mixture of one to four components: weights, means, scales; some means are equal, some scales are narrow."""
-    size = rng.integers(1, 5)
+    """One mixture: weights, means, scales; one to twelve components, equal means, narrow and rare ones, any unit."""
+    size = rng.integers(5, 13) if rng.random() < 0.1 else rng.integers(1, 5)
     means = rng.normal(0, 4, size)
     if rng.random() < 0.2:
         means[:] = means[0]
-    return rng.dirichlet(np.full(size, 2.0)), means, np.exp(rng.normal(-0.3, 0.8, size))
+    weights = rng.dirichlet(np.full(size, 2.0))
+    if rng.random() < 0.3:
+        weights = special.softmax(rng.uniform(-20, 0, size))
+    unit = 10 ** rng.uniform(-4, 4) if rng.random() < 0.3 else 1.0
+    return weights, unit * means, unit * np.exp(rng.normal(-0.3, 0.8, size))
 
 
 def _sampling_law(rng):
+    """Draw uniform numbers anywhere, and some a millionth beside a cut."""
     count = rng.integers(1, 7)
-    return rng.random(count), rng.standard_normal(count), *_parameters(rng)
+    weights, means, scales = _parameters(rng)
+    uniforms = rng.random(count)
+    if len(weights) > 1 and weights.min() > 1e-4:
+        uniforms[0] = rng.choice(np.cumsum(weights)[:-1]) + rng.choice([-1e-6, 1e-6])
+    return uniforms, rng.standard_normal(count), weights, means, scales
 
 
 _RNG = np.random.default_rng(21)
@@ -119,6 +128,18 @@ ancestral_sample = Exercise(
             "cumulative sums: w₁, w₁ + w₂, …",
         ),
         Misconception(
+            "labels returned",
+            lambda uniforms, noise, weights, means, scales: _labels(uniforms, weights),
+            "These are the labels, the first of two draws. Each point is then drawn from its component: its mean plus "
+            "its scale times the noise.",
+        ),
+        Misconception(
+            "labels from one",
+            _with_labels(lambda uniforms, weights: _labels(uniforms, weights) - 1),
+            "Every label is one too low (and the first component becomes the last). What the text calls component 1 "
+            "has the index 0 in Python; np.searchsorted counts from 0 already.",
+        ),
+        Misconception(
             "largest weight",
             _with_labels(lambda uniforms, weights: np.full(len(uniforms), np.argmax(weights))),
             "You always take the most probable component; the others must get their share.",
@@ -178,6 +199,7 @@ _MIXTURE_PROBES = [
         np.array([5.9, 5.9]),
     ),
     (np.array([0.7]), np.array([0.9, 0.1]), np.array([0.0, 0.7]), np.array([1.0, 1e-3])),
+    (np.array([3e-5, -1.3e-4, 0.0]), np.array([1.0 - 2e-9, 2e-9]), np.array([0.0, -1.3e-4]), np.array([2e-5, 1e-5])),
 ]
 
 # Every density underflows: beside ordinary points, at a tie, where the wider component wins, 10 000 widths away, and
@@ -186,7 +208,7 @@ _FAR_OUT = [
     (np.array([-150.0, 0.5, 141.0]), np.array([0.2, 0.5, 0.3]), np.array([0.0, 1.0, 2.0]), np.array([1.0, 0.5, 1.0])),
     (np.array([-300.0, 300.0]), np.array([0.25, 0.75]), np.array([-1.0, -1.0]), np.array([1.5, 1.5])),
     (np.array([60.0, -61.0]), np.array([0.6, 0.4]), np.array([0.5, -0.5]), np.array([1.0, 1.4])),
-    (np.array([1e4, 0.0, -1e4]), np.array([1.0]), np.array([-2.0]), np.array([1.0])),
+    (np.array([1e4, 0.0, -1e4]), np.array([0.7, 0.3]), np.array([1e-4, -1e-4]), np.array([1.0, 1.0])),
     (np.array([-80.0, 80.0, 0.0]), np.array([0.5, 0.5]), np.array([-80.0, 80.0]), np.array([1.0, 1.0])),
 ]
 
@@ -244,6 +266,14 @@ mixture_log_prob = Exercise(
                 weights + stats.norm.logpdf(data[:, None], means, scales), axis=1
             ),
             "You add the weights to log-densities. A factor π becomes a summand log π.",
+        ),
+        Misconception(
+            "one Gaussian",
+            lambda data, weights, means, scales: stats.norm.logpdf(
+                data, weights @ means, np.sqrt(weights @ (scales**2 + (means - weights @ means) ** 2))
+            ),
+            "You put one Gaussian with the mixture's mean and variance in its place. A mixture may have two humps: its "
+            "density is the weighted sum of the components'.",
         ),
         Misconception(
             "largest term only",
@@ -366,25 +396,29 @@ def _anomalies(training_log_prob, new_log_prob, share):
     return new_log_prob < np.quantile(training_log_prob, share)
 
 
-def _anomalies_law(rng):
-    """Log-densities and a share; the new ones are such that the usual definitions of a quantile decide alike.
+# All definitions of a quantile that NumPy knows.
+_QUANTILES = ("linear", "lower", "higher", "midpoint", "nearest", "hazen", "weibull", "inverted_cdf")
+_QUANTILES += ("averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf")
+_QUANTILES += ("median_unbiased", "normal_unbiased")
 
-    These are: between two points, the lower, the higher, the nearest, the sorted list's entry at share · N.
-    Half of the time the share falls on a training point, which all of them then take, and a new one equals it.
-    Else no new one lies between the training points next to the quantile.
+
+def _anomalies_law(rng):
+    """Log-densities and a share; the new ones are such that all definitions of a quantile decide alike.
+
+    Two new ones lie a little below and above all that may be called the quantile, and none lies between. Some training
+    points are equal, some shares are small or large, and the log-densities lie at any level.
     """
-    if rng.random() < 0.5:
-        training = rng.normal(-3, 2, 4 * rng.integers(1, 8) + 1)
-        share = float(rng.choice([0.25, 0.5, 0.75]))
-        level = np.sort(training)[round(share * (len(training) - 1))]
-        new = np.concatenate([[level, level - 1e-6, level + 1e-6], rng.normal(-3, 3, rng.integers(1, 4))])
-        return training, rng.permutation(new), share
-    training = rng.normal(-3, 2, rng.integers(20, 300))
-    share = float(rng.uniform(0.02, 0.98))
-    ordered, rank = np.sort(training), share * (len(training) - 1)
-    low, high = max(int(rank) - 1, 0), min(int(rank) + 2, len(training) - 1)
-    new = np.concatenate([rng.normal(-3, 3, rng.integers(1, 6)), [ordered[low] - 1e-6, ordered[high] + 1e-6]])
-    new = new[(new < ordered[low]) | (new > ordered[high])]
+    level = rng.choice([-3.0, rng.normal(0, 1000)])
+    training = rng.normal(level, 2, rng.choice([rng.integers(1, 20), rng.integers(20, 300)]))
+    if rng.random() < 0.4:
+        training[rng.random(len(training)) < rng.uniform(0, 0.9)] = training.min()
+    share = float(rng.choice([rng.uniform(0.02, 0.98), rng.uniform(0.001, 0.02), rng.uniform(0.98, 0.999)]))
+    levels = [np.quantile(training, share, method=method) for method in _QUANTILES]
+    levels.append(np.sort(training)[int(share * len(training))])
+    low, high = min(levels), max(levels)
+    near = rng.normal(levels[0], 0.5, rng.integers(1, 6))
+    new = np.concatenate([near, rng.normal(level, 3, 2), [low - 1e-3, high + 1e-3]])
+    new = new[(new < low) | (new > high)]
     return training, rng.permutation(new), share
 
 
@@ -399,11 +433,15 @@ anomalies = Exercise(
         "loop": lambda training, new, share: [float(value) < np.quantile(training, share) for value in new],
         "torch": lambda training, new, share: torch.as_tensor(new) < torch.quantile(torch.as_tensor(training), share),
         "percentile": lambda training, new, share: np.less(new, np.percentile(training, 100 * share)),
+        "counted": lambda training, new, share: [np.mean(training < value) < share for value in new],
     },
     probes=[
-        (np.arange(101.0), np.array([3.0, 50.0, 99.0, 7.5, 5.0]), 0.05),
+        (np.arange(101.0), np.array([3.0, 50.0, 99.0, 7.5, 2.5]), 0.05),
         (_LOG_PROBS, np.array([-0.95, -6.0, -1.5, -3.2, -20.0]), 0.02),
-        (_LOG_PROBS - 100, np.array([-100.95, -106.0, -101.5, -50.0]), 0.1),
+        (_LOG_PROBS - 1000, np.array([-1000.95, -1006.0, -1001.5, -950.0]), 0.1),
+        (_LOG_PROBS + 800, np.array([799.05, 794.0, 798.5, 850.0]), 0.1),
+        (_LOG_PROBS, np.array([-3.7, -6.0, -4.1, -1.0]), 0.004),
+        (np.linspace(-3000.0, 0.0, 61), np.array([-100.0, -1600.0, -2000.0, -1000.0]), 0.5),
         (np.array([-3.0]), np.array([-4.0]), 0.5),
     ],
     law=_anomalies_law,
@@ -425,15 +463,15 @@ anomalies = Exercise(
             "The threshold is right, the inequality is turned round: you flag the points that are fine.",
         ),
         Misconception(
-            "or equal",
-            lambda training, new, share: new <= np.quantile(training, share),
-            "Nearly: a point that lies exactly at the level is not below it. Compare with `<`.",
-        ),
-        Misconception(
             "threshold from the new data",
             lambda training, new, share: new < np.quantile(new, share),
             "You take the threshold from the new data. Then the same share of them is flagged, however strange or "
             "ordinary they all are. What is usual was learned from the training data.",
+        ),
+        Misconception(
+            "the same share for all",
+            lambda training, new, share: new < np.quantile(training, 0.02),
+            "Your threshold is always that of 2 %, as in the lesson's figure. The function is handed a `share`.",
         ),
         Misconception(
             "the share itself",

@@ -35,12 +35,12 @@ def _with_worth(worth_of):
 
 
 def _worth_law(rng):
-    """Up to eight log-weights around any level; some are −∞, sometimes all are equal."""
-    size = rng.integers(1, 9)
+    """Few or many log-weights around any level; some are −∞, sometimes all are equal; little or much is wanted."""
+    size = rng.integers(9, 200) if rng.random() < 0.2 else rng.integers(1, 9)
     log_weights = rng.normal(0, rng.choice([0.0, 1.0, 2.5]), size) + rng.normal(0, 5)
-    if size > 2 and rng.random() < 0.2:
-        log_weights[rng.integers(size)] = -np.inf
-    return log_weights, float(rng.uniform(1, 500))
+    if size > 2 and rng.random() < 0.3:
+        log_weights[rng.integers(0, size, rng.integers(1, size))] = -np.inf
+    return log_weights, float(np.exp(rng.uniform(-4, 7)))
 
 
 worth_of_draws = Exercise(
@@ -50,15 +50,16 @@ worth_of_draws = Exercise(
     reference=_worth,
     spellings={"log-sum-exp": _worth_by_log_sum_exp, "torch": _worth_torch},
     probes=[
-        (np.log([3.0, 1.0]), 100.0),
-        (np.zeros(5), 20.0),
+        (np.log([3.0, 1.0]), 90.0),
+        (np.zeros(5), 20.5),
         (np.array([0.3, -2.0, 1.7, 0.9]), 64.0),
-        (np.array([-4.0]), 3.0),
+        (np.array([-4.0]), 3.5),
     ],
     law=_worth_law,
     extremes=[
         (np.array([-2000.0, -2001.0, -2000.5]), 50.0),
-        (np.array([900.0, 901.5, -800.0, 899.0]), 10.0),
+        (np.array([-800.0, 900.0, 901.5, 899.0]), 10.0),
+        (np.array([-np.inf, -2000.0, -2000.0]), 10.0),
     ],
     stable="subtract the largest log-weight first; a constant changes nothing",
     misconceptions=[
@@ -87,6 +88,30 @@ worth_of_draws = Exercise(
                 _worth(log_weights, wanted)[1],
             ),
             "The first number is the worth of *one* draw, a share between 0 and 1. All M together were asked for.",
+        ),
+        Misconception(
+            "weights above 0 counted",
+            _with_worth(lambda log_weights: float(np.sum(log_weights > -np.inf))),
+            "You count the weights that are not 0. A tiny weight is not nothing, but it is not a whole draw either: it "
+            "must matter how unequal they are.",
+        ),
+        Misconception(
+            "weights of 0 not drawn",
+            lambda log_weights, wanted: (
+                _worth(log_weights, wanted)[0],
+                np.sum(log_weights > -np.inf) * wanted / _worth(log_weights, wanted)[0],
+            ),
+            "The worth is right. For the draws needed you do not count those whose weight is 0. They were drawn and "
+            "paid for, and among further draws there will be such as well.",
+        ),
+        Misconception(
+            "upside down",
+            lambda log_weights, wanted: (
+                _worth(log_weights, wanted)[0],
+                wanted * _worth(log_weights, wanted)[0] / len(log_weights),
+            ),
+            "The worth is right. The rule of three is upside down: draws worth less than a plain one are needed in "
+            "*larger* number.",
         ),
         Misconception(
             "draws that are not equal",
@@ -165,14 +190,20 @@ def _with_error(error_of):
     return answer
 
 
+def _between_strata(values, labels, weights):
+    means = np.array([values[labels == k].mean() for k in range(len(weights))])
+    return weights @ (means - weights @ means) ** 2
+
+
 def _stratified_law(rng):
-    """One to four groups of two to five draws, of sizes that have nothing to do with the weights."""
+    """One to four groups of two to five draws, of sizes that have nothing to do with the weights; some draws equal."""
     size = rng.integers(1, 5)
     labels = rng.permutation(np.repeat(np.arange(size), rng.integers(2, 6, size)))
     values = rng.normal(0, 10, size)[labels] + np.exp(rng.normal(0, 0.7, size))[labels] * rng.normal(size=len(labels))
-    if rng.random() < 0.2:
+    if rng.random() < 0.4:
         values = np.round(values)
-    return values, labels, rng.dirichlet(np.full(size, 2.0))
+    unit = 2.0 ** rng.integers(-10, 8) if rng.random() < 0.3 else 1.0
+    return unit * values, labels, rng.dirichlet(np.full(size, 2.0))
 
 
 stratified_mean = Exercise(
@@ -184,6 +215,8 @@ stratified_mean = Exercise(
     probes=[
         (np.array([10.0, 14.0, 30.0, 34.0]), np.array([0, 0, 1, 1]), np.array([0.75, 0.25])),
         (np.array([1.0, 2.0, 4.0]), np.array([0, 0, 0]), np.array([1.0])),
+        (np.array([10.0, 3.0, 10.0, 14.0, 3.0]), np.array([0, 1, 0, 0, 1]), np.array([0.4, 0.6])),
+        (np.array([2e-3, 2.1e-3, 3e-3, 3e-3]), np.array([0, 0, 1, 1]), np.array([0.5, 0.5])),
         (
             np.array([5.0, 0.5, 5.5, 0.0, -3.0, 1.0, -9.0]),
             np.array([1, 0, 1, 0, 2, 0, 2]),
@@ -241,6 +274,25 @@ stratified_mean = Exercise(
             "mean was taken from the same draws. With two draws that is a factor of two; divide by n_k − 1.",
         ),
         Misconception(
+            "scatter between added",
+            lambda values, labels, weights: (
+                _stratified(values, labels, weights)[0],
+                np.sqrt(_stratified(values, labels, weights)[1] ** 2 + _between_strata(values, labels, weights)),
+            ),
+            "The estimate is right. Its error contains the differences between the components. How many draws came "
+            "from each was planned, so they are the same in every such survey: only the scatter *within* counts.",
+        ),
+        Misconception(
+            "one variance for all",
+            _with_error(
+                lambda w, variances, counts, values: np.sqrt(
+                    np.sum(w**2 / counts) * np.sum((counts - 1) * variances) / np.sum(counts - 1)
+                )
+            ),
+            "The estimate is right. In its error you take one variance for all components, pooled. Houses scatter more "
+            "than flats: each component's variance comes from its own draws.",
+        ),
+        Misconception(
             "not a root",
             _with_error(lambda w, variances, counts, values: np.sum(w**2 * variances / counts)),
             "The estimate is right, and so is its variance. A standard error is the root of it, in the values' own "
@@ -292,10 +344,12 @@ def _between(weights, offsets):
 
 
 def _one_gaussian_law(rng):
-    size, dimensions = rng.integers(1, 5), rng.integers(1, 4)
+    size, dimensions = rng.integers(1, 5), int(rng.choice([rng.integers(1, 4), rng.integers(4, 11)], p=[0.8, 0.2]))
     roots = rng.normal(size=(size, dimensions, dimensions)) * np.exp(rng.normal(0, 0.5, (size, 1, 1)))
     means = rng.normal(0, 3, (size, dimensions)) + rng.normal(0, 2, dimensions)
-    return rng.dirichlet(np.full(size, 2.0)), means, roots @ roots.swapaxes(1, 2) + 0.1 * np.eye(dimensions)
+    unit = 10 ** rng.uniform(-2, 3) if rng.random() < 0.3 else 1.0
+    covariances = roots @ roots.swapaxes(1, 2) + 0.1 * np.eye(dimensions)
+    return rng.dirichlet(np.full(size, 2.0)), unit * means, unit**2 * covariances
 
 
 one_gaussian = Exercise(
@@ -366,6 +420,25 @@ one_gaussian = Exercise(
             ),
             "The mean and the scatter within are right. The scatter of the means is taken as if all components were "
             "equally frequent: weigh each offset, and take it from the mixture's mean.",
+        ),
+        Misconception(
+            "only the diagonal",
+            _with_covariance(
+                lambda weights, means, covariances: (
+                    (_within(weights, covariances) + _between(weights, means - weights @ means))
+                    * np.eye(means.shape[1])
+                )
+            ),
+            "The mean and the variances are right. Off the diagonal the covariances are missing: components that lie "
+            "along a slope make the coordinates vary together.",
+        ),
+        Misconception(
+            "covariances added up",
+            _with_covariance(
+                lambda weights, means, covariances: covariances.sum(axis=0) + _between(weights, means - weights @ means)
+            ),
+            "The mean and the scatter of the means are right. The components' own covariances are summed; a draw comes "
+            "from one of them, so they are averaged with the weights.",
         ),
         Misconception(
             "large numbers subtracted",

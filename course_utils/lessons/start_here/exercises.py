@@ -26,14 +26,16 @@ def _around_the_mean(values):
 
 
 def _law(rng):
-    values = rng.normal(rng.uniform(-8, 8), 3, rng.integers(1, 7))
+    size = rng.integers(7, 200) if rng.random() < 0.2 else rng.integers(1, 7)
+    values = rng.normal(rng.uniform(-8, 8), 3, size)
     values[rng.random(values.size) < 0.15] = 0.0
     if values.size > 1 and rng.random() < 0.3:
         values[-1] = values.max()
     return (values,)
 
 
-# All far below 0, all far above, and both; ties; the largest first, last and in between, away from mean and median.
+# All below 0, some of them not far; all far above, and both; ties; the largest first, last and
+# in between, away from mean and median; once the mean is too far below it, and the middle of the range is not.
 _EXTREMES = [
     (np.array([-1000.0, -1000.5]),),
     (np.array([1000.0, 998.0, 3.0]),),
@@ -42,6 +44,8 @@ _EXTREMES = [
     (np.array([-2999.0, -3000.0, 0.5, -0.5, -3001.0]),),
     (np.array([2000.0, -4000.0, 2000.0, 2000.0]),),
     (np.array([-800.0]),),
+    (np.array([-780.0, -790.0, -780.5]),),
+    (np.array([-1300.0, -1300.0, 0.0, -1300.0, -1300.0]),),
     (np.array([-20000.0, -20000.0, -20001.0, -20003.0, -20002.0]),),
     (np.array([20000.0, 19999.0]),),
 ]
@@ -119,6 +123,12 @@ log_sum_exp = Exercise(
             lambda values: special.softmax(values),
             "These are K probabilities, exp(a) divided by the sum of all: the softmax. One number is asked for, the "
             "logarithm of the sum they are divided by.",
+        ),
+        Misconception(
+            "sum of the logarithms",
+            lambda values: np.sum(values),
+            "This is the sum of the values. The logarithm of a sum is not the sum of the logarithms: the exponentials "
+            "are added up first.",
         ),
         Misconception(
             "only the maximum",
