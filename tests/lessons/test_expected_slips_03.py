@@ -150,7 +150,7 @@ SLIPS = {
     "3.2 a small number against 0/0": (
         lesson.e_step,
         lambda x, allowed, *p: (lambda r: r / (r.sum(1, keepdims=True) + 1e-12))(_responsibilities(x, *p) * allowed),
-        "Right up to normalisation",
+        "Look at the small number",
     ),
     "3.2 zeros in the table": (
         lesson.e_step, lambda x, allowed, *p: special.softmax(np.where(allowed, _log_joint(x, *p), 0.0), axis=1),
@@ -228,14 +228,18 @@ SLIPS = {
         lambda x, q, *rest: np.sum(q * _log_joint(x, *rest)) + special.entr(np.where(q > 1e-3, q, 0)).sum(), "Probe",
     ),
     "3.2 the first covariance": (
-        lesson.e_step, lambda x, w, m, c: _responsibilities(x, w, m, [c[0]] * len(w)), "the covariance of the first",
+        lesson.e_step, lambda x, allowed, w, m, c: _told_responsibilities(x, allowed, w, m, [c[0]] * len(w)),
+        "the covariance of the first",
     ),
     "3.2 distances without units": (
         lesson.e_step,
-        lambda x, w, m, c: special.softmax(np.log(w) - ((x[:, None] - m) ** 2).sum(2) / 2, axis=1), "do not appear",
+        lambda x, allowed, w, m, c: special.softmax(
+            np.where(allowed, np.log(w) - ((x[:, None] - m) ** 2).sum(2) / 2, -np.inf), axis=1
+        ), "do not appear",
     ),
     "3.2 inverted": (
-        lesson.e_step, lambda x, w, m, c: _responsibilities(x, w, m, np.linalg.inv(c)), "inverted once too often",
+        lesson.e_step, lambda x, allowed, w, m, c: _told_responsibilities(x, allowed, w, m, np.linalg.inv(c)),
+        "inverted once too often",
     ),
     "3.3 pooled": (
         lesson.m_step,

@@ -410,7 +410,8 @@ SLIPS = {
         lambda lw, n: (mixtures._worth(lw, n)[0], n / len(lw) * mixtures._worth(lw, n)[0]), "upside down",
     ),
     "2.5 −∞ as −1000": (
-        mixtures.worth_of_draws, lambda lw, n: mixtures._worth(np.nan_to_num(lw, neginf=-1000.0), n), "unstable",
+        mixtures.worth_of_draws, lambda lw, n: mixtures._worth(np.nan_to_num(lw, neginf=-1000.0), n),
+        "except at extreme inputs",
     ),
     "2.5 rounded up": (
         mixtures.worth_of_draws,
