@@ -349,7 +349,7 @@ def _settings():
                 torch.get_deterministic_debug_mode,
                 torch.set_deterministic_debug_mode,
             ),
-            ("torch's number of threads", torch.get_num_threads, torch.set_num_threads),
+            ("torch's number of threads", lambda: _in_a_new_thread(torch.get_num_threads), torch.set_num_threads),
         ]
     matplotlib, pyplot = sys.modules.get("matplotlib"), sys.modules.get("matplotlib.pyplot")
     if pyplot:
@@ -359,6 +359,15 @@ def _settings():
             ("the open figures", lambda: dict(figures), lambda value: (figures.clear(), figures.update(value))),
         ]
     return settings
+
+
+def _in_a_new_thread(read):
+    # what one thread sets for itself, torch hands to each that starts later; the thread that asks here does not see it
+    values = []
+    thread = threading.Thread(target=lambda: values.append(read()))
+    thread.start()
+    thread.join()
+    return values[0]
 
 
 def _working_directory():

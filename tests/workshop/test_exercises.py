@@ -219,12 +219,20 @@ def test_the_time_limit_ends_what_never_ends(total, name):
     assert time.monotonic() - start < 4
 
 
+def _falls_to(threads):
+    """Whether no more than `threads` are left within a minute: on a busy machine a loop ends behind the verdict."""
+    patience = time.monotonic() + 60
+    while threading.active_count() > threads and time.monotonic() < patience:
+        time.sleep(0.05)
+    return threading.active_count() <= threads
+
+
 @pytest.mark.parametrize("name", [name for name in SLOW if name != "sleeps"])
 def test_stopped_loops_leave_no_thread_behind(total, name):
     before = threading.active_count()
     total.seconds = 0.3
     total.examine(SLOW[name])
-    assert threading.active_count() <= before
+    assert _falls_to(before)
 
 
 @pytest.mark.parametrize("name", [*CALLABLES, *NOT_FUNCTIONS])
@@ -362,8 +370,8 @@ def test_a_keyboard_interrupt_while_waiting_passes_through(exercise):
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         exercise.examine(SLOW["loops"])
-    assert threading.active_count() <= before, "the reader's loop still runs"
     assert time.monotonic() - start < 4
+    assert _falls_to(before), "the reader's loop still runs"
 
 
 def test_one_argument_is_singular(exercise):

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -110,6 +111,11 @@ def _sets_decimals():
     decimal.getcontext().prec = 5
 
 
+def _threads_of_the_next_check():
+    with ThreadPoolExecutor() as pool:  # a thread that starts now takes on what another one has set for itself
+        return pool.submit(torch.get_num_threads).result()
+
+
 LEAKS = {
     "default dtype": (_sets_the_dtype, torch.get_default_dtype, "torch's default dtype"),
     "anomaly mode": (_sets_anomaly_mode, torch.is_anomaly_enabled, "torch's anomaly mode"),
@@ -118,7 +124,7 @@ LEAKS = {
         torch.are_deterministic_algorithms_enabled,
         "torch's deterministic mode",
     ),
-    "threads": (lambda: torch.set_num_threads(7), torch.get_num_threads, ""),  # of this thread alone, with OpenMP
+    "threads": (lambda: torch.set_num_threads(7), _threads_of_the_next_check, "torch's number of threads"),
     "garbage collector": (gc.disable, gc.isenabled, "the garbage collector"),
     "environment": (_sets_the_environment, lambda: dict(os.environ), "environment variables"),
     "working directory": (lambda: os.chdir("/"), os.getcwd, "the working directory"),
