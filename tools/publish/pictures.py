@@ -2,20 +2,23 @@
 
     python tools/publish/pictures.py
 
-Each is made from the course's own data, saved as notebooks/images/NAME.png, and stays the same from run to run.
+Each is made from what ships with the course, saved as notebooks/images/NAME.png, and stays the same from run to run.
 """
 
 import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT))  # works from a fresh checkout, before anything is installed
 
 from course_utils.models.gaussians import multivariate_normal_fit  # noqa: E402
 from course_utils.models.mixtures import fit_em  # noqa: E402
-from course_utils.workshop.data import digits, old_faithful  # noqa: E402
+from course_utils.models.planes import mosaic, show_images  # noqa: E402
+from course_utils.models.vae import load_checkpoint  # noqa: E402
+from course_utils.workshop.data import data_file, old_faithful  # noqa: E402
 from course_utils.workshop.style import figure_png, palette, panels, use_style  # noqa: E402
 
 
@@ -60,7 +63,6 @@ def two_gaussians():
 
 def course():
     """Estimate, approximate, generate: one Gaussian, a hidden label, a plane that is decoded into digits."""
-    from sklearn.decomposition import PCA
     from sklearn.mixture import GaussianMixture
 
     figure, (left, middle, right) = panels(3, height=3.6, width=12.0, width_ratios=(1, 1, 0.95))
@@ -70,18 +72,14 @@ def course():
     mixture = GaussianMixture(2, random_state=0).fit(old_faithful())
     for mean, covariance in zip(mixture.means_, mixture.covariances_, strict=True):
         _ellipse(middle, mean, covariance, color=palette.model)
-    images, _ = digits()
-    flat = images.reshape(len(images), -1)
-    plane = PCA(2).fit(flat)
-    across = 7
+    model, _ = load_checkpoint(data_file("mnist_plane.safetensors"))
+    across = 9
     steps = np.linspace(-2, 2, across)
-    codes = np.array([(x, y) for y in steps[::-1] for x in steps]) * np.sqrt(plane.explained_variance_)
-    tiles = plane.inverse_transform(codes).clip(0.15, 0.85).reshape(across, across, 8, 8)
-    framed = np.pad(tiles, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=0.15)
-    right.imshow(framed.swapaxes(1, 2).reshape(10 * across, 10 * across), cmap="Greys", interpolation="bicubic")
-    right.set(title="Two hidden numbers draw digits", xlabel="first hidden number", ylabel="second")
-    right.set(xticks=[], yticks=[])
-    right.spines[:].set_visible(False)
+    codes = torch.tensor([(x, y) for y in steps[::-1] for x in steps], dtype=torch.float32)
+    with torch.no_grad():
+        picture = mosaic(model.decode(codes), across, across, gap=0)
+    show_images(right, picture, "Two hidden numbers draw digits").set(interpolation="bicubic")
+    right.set(xlabel="first hidden number", ylabel="second")
     return figure
 
 
