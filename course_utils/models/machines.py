@@ -279,9 +279,9 @@ def training_step(batch: int, data_dim: int, latent_dim: int) -> Drawing:
         sketch.figure,
         "One training step as a circle of seven stations. Above, from left to right: 1, take a batch x "
         f"{pixels}; 2, encode it: mean and log-variance, {code} each; 3, draw z {code}; 4, decode it to x-hat "
-        f"{pixels}; 5, compare: the loss, minus the ELBO, is one number. Below, from right to left: 6, its gradient "
-        "for the weights of both networks, back through the draw; 7, the optimiser moves all weights a little. An arrow "
-        "leads from there to station 1, with the next batch.",
+        f"{pixels}; 5, compare: the loss, minus the ELBO, is one number. Below, from right to left: 6, its "
+        "gradient for the weights of both networks, back through the draw; 7, the optimiser moves all weights a "
+        "little. From there an arrow leads to station 1, with the next batch.",
     )
 
 
