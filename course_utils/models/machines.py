@@ -57,21 +57,19 @@ def hourglass(data_dim: int, latent_dim: int, hidden: Sequence[int] = (), *, ima
         sketch.line(name[:7], (start, 3.56), (end, 3.56), colour=colour)
         sketch.text(name[:7], name, (start + end) / 2, 3.88, size=16)
     sketch.text("code", "code $z$", columns[code], 3.56, size=16, bold=True)
-    if before is not None:
-        sketch.text("x above", "$x$", x.x, 3.3, size=18)
-        sketch.text("x_hat above", r"$\hat{x}$", x_hat.x, 3.3, size=18)
+    _letters_above(sketch, before, x, x_hat)
     loss = sketch.box("loss", r"loss  $\|x-\hat{x}\|^2$", Place(5.0, 0.38, 2.3, 0.56), palette.data, size=16)
     sketch.arrow("x to layer0", x.at(1), bars[0].at(-1))
     sketch.arrow("layers to x_hat", bars[-1].at(1), x_hat.at(-1))
     sketch.arrow("x to loss", x.at(0, -1), (x.x, loss.y), loss.at(-1))
     sketch.arrow("x_hat to loss", x_hat.at(0, -1), (x_hat.x, loss.y), loss.at(1))
-    inward, outward = (" to ".join(map(str, part)) for part in (sizes[: code + 1], sizes[code:]))
+    there, back = (f"through {_and(part)}" if part else "straight" for part in (hidden, hidden[::-1]))
     return Drawing(
         sketch.figure,
         "An autoencoder as a row of upright bars, one for each layer, as high as the square root of its size. "
-        f"The encoder leads from the picture x through {inward} numbers, the code z; the decoder leads through "
-        f"{outward} numbers to the picture x-hat. Below, arrows from x and from x-hat meet in the loss, the squared "
-        "distance of the two.",
+        f"The encoder leads from the {data_dim} numbers of the picture x {there} to the {latent_dim} of the code z; the "
+        f"decoder leads {back} to the {data_dim} of the picture x-hat. Below, arrows from x and from x-hat meet in the "
+        "loss, the squared distance of the two.",
     )
 
 
@@ -374,8 +372,10 @@ def _sizes(data_dim: int, latent_dim: int, hidden: Sequence[int], least: int = 0
 def _pictures(images: Any, data_dim: int) -> tuple[Any, Any]:
     if images is None:
         return None, None
-    pair = check_array("images", np.stack([check_array("images", image) for image in images]), shape=(2, data_dim))
+    if len(images) != 2:
+        raise ValueError(f"images must be two, a picture and its reconstruction; got {len(images)}")
     side = math.isqrt(data_dim)
     if side * side != data_dim:
         raise ValueError(f"images must be square; got {data_dim} pixels each")
-    return tuple(pair.reshape(2, side, side))
+    before, after = (check_array("images", image, shape=(data_dim,)).reshape(side, side) for image in images)
+    return before, after

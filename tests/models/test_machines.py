@@ -234,7 +234,8 @@ def test_pictures_are_drawn_where_they_are_given():
         (lambda: machines.training_step(0, 64, 2), "batch must be"),
         (lambda: machines.graphs(0), "count must be"),
         (lambda: machines.categorical_vae(64, 3, 1), "classes must be"),
-        (lambda: machines.hourglass(64, 2, images=np.zeros((3, 64))), r"images must have shape \(2, 64\)"),
+        (lambda: machines.hourglass(64, 2, images=np.zeros((3, 64))), "images must be two, a picture and its"),
+        (lambda: machines.hourglass(64, 2, images=[np.zeros(64), np.zeros(9)]), r"images must have shape \(64,\)"),
         (lambda: machines.hourglass(60, 2, images=np.zeros((2, 60))), "images must be square; got 60 pixels each"),
     ],
 )
