@@ -13,6 +13,7 @@ import pooch
 import pytest
 
 from course_utils.workshop import data
+from tools import make_mnist_small
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = data._MNIST_FILES["test"]
@@ -117,11 +118,22 @@ def test_each_call_returns_an_array_of_its_own():
 
 def test_the_readme_lists_every_checksum():
     readme = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
-    for checksum in (data._OLD_FAITHFUL_SHA256, *data._MNIST_SHA256.values(), *data._BINARISED_SHA256.values()):
+    shipped = (data._OLD_FAITHFUL_SHA256, data._MNIST_SMALL_SHA256)
+    for checksum in (*shipped, *data._MNIST_SHA256.values(), *data._BINARISED_SHA256.values()):
         assert checksum in readme
     for name in data._MNIST_SHA256:
         assert name in readme
     assert data.DATA_VARIABLE in readme
+
+
+def test_the_readme_says_what_each_shipped_file_is():
+    """Every file in the folder has its row, and the row its size and checksum."""
+    readme = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    for path in (ROOT / "data").iterdir():
+        if path.is_file() and path.name != "README.md":
+            content = path.read_bytes()
+            assert f"| {path.name} | {len(content)} | {sha256(content)} |" in readme
+            assert f"### {path.name}\n" in readme
 
 
 def test_digits_are_images_between_zero_and_one():
@@ -133,6 +145,98 @@ def test_digits_are_images_between_zero_and_one():
     assert labels.dtype == np.int64
     np.testing.assert_array_equal(labels[:10], range(10))
     np.testing.assert_array_equal(np.unique(labels), range(10))
+
+
+# --- a tenth of MNIST, which ships
+
+
+@pytest.mark.parametrize(("split", "per_digit"), [("train", 600), ("test", 100)])
+def test_the_shipped_part_of_mnist_has_as_many_of_each_digit(split, per_digit):
+    images, labels = data.mnist_small(split)
+    assert (images.dtype, labels.dtype) == (np.float32, np.int64)
+    assert images.shape == (10 * per_digit, 28, 28)
+    assert (images.min(), images.max()) == (0, 1)
+    np.testing.assert_array_equal(np.bincount(labels), np.full(10, per_digit))
+    # mixed: a batch of the first hundred rows sees every digit
+    assert set(labels[:100]) == set(range(10))
+    assert images.mean(dtype=np.float64) == pytest.approx(0.131, abs=0.003)  # MNIST's: 0.1307 and 0.1325
+    # each level is a whole number of 255ths, and all of them occur
+    levels = np.unique(images * 255)
+    np.testing.assert_allclose(levels, range(256), atol=1e-4)
+
+
+def test_no_image_of_the_shipped_part_occurs_twice():
+    images = np.concatenate([data.mnist_small(split)[0] for split in ("train", "test")])
+    assert len({image.tobytes() for image in images}) == 7000
+
+
+def test_the_shipped_part_reads_like_the_whole_and_does_not_look_at_it(small, monkeypatch):
+    monkeypatch.setenv(data.DATA_VARIABLE, str(small.cache / "nowhere"))
+    images, labels = data.mnist_small("test")
+    images[:], labels[:] = 0, 0
+    assert data.mnist_small("test")[0].max() == 1
+    assert data.mnist_small()[0].shape == (6000, 28, 28)
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[:1000], lambda whole: b"", lambda whole: whole + b"x"])
+def test_a_damaged_shipped_part_is_reported(installed, damage):
+    folder = installed / "data"
+    folder.mkdir()
+    shutil.copy(ROOT / "data" / "old_faithful.csv", folder)
+    content = damage((ROOT / "data" / "mnist_small.npz").read_bytes())
+    (folder / "mnist_small.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged or is another file") as caught:
+        data.mnist_small()
+    message = str(caught.value)
+    assert str(folder / "mnist_small.npz") in message
+    assert data._MNIST_SMALL_SHA256 in message and sha256(content) in message
+    assert "Restore the file" in message
+
+
+def test_a_missing_shipped_part_is_explained(installed):
+    (installed / "data").mkdir()
+    shutil.copy(ROOT / "data" / "old_faithful.csv", installed / "data")
+    with pytest.raises(FileNotFoundError, match=r"git checkout -- data/mnist_small\.npz"):
+        data.mnist_small()
+
+
+def test_an_unknown_split_of_the_shipped_part_is_named():
+    with pytest.raises(ValueError, match=r"^split must be one of 'train', 'test'; got 'valid'$"):
+        data.mnist_small("valid")
+
+
+def test_as_many_of_each_digit_are_chosen_once_each_and_stay_in_order():
+    labels = np.random.default_rng(1).integers(0, 10, size=500)
+    rows = make_mnist_small.chosen_rows(labels, 20, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.bincount(labels[rows]), np.full(10, 20))
+    assert np.all(np.diff(rows) > 0)
+    assert np.any(rows != make_mnist_small.chosen_rows(labels, 20, np.random.default_rng(1)))
+    with pytest.raises(ValueError, match="larger sample than population"):
+        make_mnist_small.chosen_rows(labels, 200, np.random.default_rng(0))
+
+
+def test_the_command_makes_the_shipped_part_again(tmp_path, monkeypatch, capsys):
+    try:
+        whole = {split: {image.tobytes() for image in data.mnist(split)[0]} for split in ("train", "test")}
+    except FileNotFoundError as error:
+        pytest.skip(f"needs MNIST's files in the folder named by {data.DATA_VARIABLE}: {error}".splitlines()[0])
+    contents = []
+    for name in ("once.npz", "again.npz"):
+        monkeypatch.setattr(make_mnist_small, "TARGET", tmp_path / name)
+        make_mnist_small.main()
+        contents.append((tmp_path / name).read_bytes())
+        printed = capsys.readouterr().out
+        assert printed == f"{name}: {len(contents[-1])} bytes, sha256 {sha256(contents[-1])}\n"
+    assert contents[0] == contents[1]
+    with np.load(tmp_path / "once.npz") as made, np.load(ROOT / "data" / "mnist_small.npz") as shipped:
+        assert sorted(made) == sorted(shipped)
+        for name in made:
+            assert made[name].dtype == shipped[name].dtype == np.uint8
+            np.testing.assert_array_equal(made[name], shipped[name])
+    for split, other in (("train", "test"), ("test", "train")):
+        chosen = {image.tobytes() for image in data.mnist_small(split)[0]}
+        assert chosen <= whole[split]
+        assert not chosen & whole[other]
 
 
 # --- MNIST, in small

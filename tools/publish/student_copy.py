@@ -49,7 +49,7 @@ Your own copy of the course: write into it as you like.
 An exercise is a function whose body is `...`. Replace the `...`, run the cell, and read what the check says;
 it never minds how often you try. The solutions are handed out separately.
 
-Code: BSD-3-Clause. Text and figures: CC BY 4.0.
+Code: BSD-3-Clause. Text and figures: CC BY 4.0. Data: as data/README.md says of each file.
 """
 
 
