@@ -263,7 +263,8 @@ def mutual_information_gap(codes: Any, factors: Any, *, bins: int = 20) -> float
 
     The difference of the two largest mutual informations, divided by the factor's entropy, averaged over the factors:
     1 if each factor is known from exactly one latent, 0 if none is known, or if for each two latents know it equally
-    well and no latent knows it better.
+    well and no latent knows it better. A factor with more values than there are bins is not known completely even from
+    itself: 32 equally frequent values in 20 bins leave 0.85.
 
     Raises
     ------

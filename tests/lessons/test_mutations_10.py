@@ -9,6 +9,9 @@ BASELINE = "the mean is the exact gradient, for each of three baselines"
 HALVED = "with the average of f as baseline the variance is less than half of that"
 GUMBEL = "−log(−log u) is a standard Gumbel variable for scipy: Kolmogorov–Smirnov p above 0.01"
 MAXIMUM = "the maximum of shifted Gumbels is a Gumbel at their log-sum-exp: Kolmogorov–Smirnov p above 0.01"
+RACE = "the first to arrive has the largest sum, in each of 20 000 races"
+TIE = "the density of a tie at the top is π_k π_j"
+PARABOLA = "quadratic f: the limit of straight-through is the exact gradient"
 CHI_SQUARED = "Gumbel-max draws each class as often as softmax says: χ² test, p above 0.01"
 PLACE = "the largest entry is where Gumbel-max puts its one, at every draw"
 SOFTMAX = "softmax((a + g)/τ) = torch.nn.functional.gumbel_softmax under shared noise"
@@ -22,9 +25,9 @@ MIXTURE = "the best ELBO of a VAE with one choice and a table = the log-likeliho
 
 MUTANTS = {
     "homework of the instructor's guide: Gumbel noise after all": (
-        "gaussian_noise = torch.as_tensor(rng.normal(size",
-        "gaussian_noise = torch.as_tensor(rng.gumbel(size",
-        "with Gaussian noise the same test rejects: p below 0.001",
+        "gaussian_noise = torch.as_tensor(rng.normal(0, np.pi / 6**0.5",
+        "gaussian_noise = torch.as_tensor(rng.gumbel(0, 1",
+        "with Gaussian noise of the same variance the test rejects: p below 0.001",
     ),
     "the score without π": ("f_values[:, None] * (corners - pi)).sum(0)", "f_values[:, None] * corners).sum(0)", EXACT),
     "the sum without its weights": (
@@ -54,6 +57,22 @@ MUTANTS = {
         "scores = stamp_logits - discrete.gumbel_noise(",
         MAXIMUM,
     ),
+    "race: the rates upside down": (
+        "times = -torch.log(u) / stamp_logits.exp()",
+        "times = -torch.log(u) * stamp_logits.exp()",
+        RACE,
+    ),
+    "straight-through as τ → 0: one end of the edge only": (
+        "along = (own[:, :, None] - at + at.mT - own[:, None, :]) / 2",
+        "along = own[:, :, None] - at",
+        PARABOLA,
+    ),
+    "straight-through as τ → 0: ends added, not averaged": (
+        "along = (own[:, :, None] - at + at.mT - own[:, None, :]) / 2",
+        "along = own[:, :, None] - at + at.mT - own[:, None, :]",
+        PARABOLA,
+    ),
+    "a tie anywhere, not at the top": ("- 2 * g - stamp_logits.exp().sum() * torch", "- 2 * g - torch", TIE),
     "the smallest wins": ("winners = scores.argmax(-1)", "winners = scores.argmin(-1)", CHI_SQUARED),
     "noise added to probabilities": (
         "z = discrete.gumbel_max(stamp_logits, noise=noise)",

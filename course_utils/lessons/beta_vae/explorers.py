@@ -23,6 +23,14 @@ from course_utils.workshop.explorer import Choice, Explorer, Slider
 from course_utils.workshop.style import palette
 
 
+def draw_frames(axis, rows: int, columns: int) -> None:
+    """Draw a thin line around each picture of a mosaic, whose paper is as white as the gaps between its pictures."""
+    step = SIDE + 1
+    ends = -1, step * columns - 1, -1, step * rows - 1
+    axis.vlines(step * np.arange(columns + 1) - 1, ends[2], ends[3], color="0.75", linewidth=0.8)
+    axis.hlines(step * np.arange(rows + 1) - 1, ends[0], ends[1], color="0.75", linewidth=0.8)
+
+
 @torch.no_grad()
 def _build_rate_distortion(figure):
     images = ellipses()[2][:8]
@@ -75,6 +83,8 @@ def rate_distortion():
 
 _VALUES = np.linspace(-2, 2, 9)
 MODELS = {"β = 1": 1.0, "β = 4": 4.0}
+_BASES = {"small, low": 3, "large, central": 63, "large, at the top": 157}
+"""Which test image a traversal starts from: in the first one the fourth latent at β = 1 does little."""
 
 
 @torch.no_grad()
@@ -82,12 +92,15 @@ def _build_traversals(figure):
     states = {}
     for name, beta in MODELS.items():
         model = beta_vae(beta)
-        images, order = traversal(model, _VALUES)
-        kls = latent_kls(model, ellipses()[2])[order].tolist()
-        states[name] = (model, order, kls, mosaic(images.reshape(-1, SIDE**2), LATENTS, len(_VALUES)))
+        for base, row in _BASES.items():
+            images, order = traversal(model, _VALUES, row)
+            kls = latent_kls(model, ellipses()[2])[order].tolist()
+            table = mosaic(images.reshape(-1, SIDE**2), LATENTS, len(_VALUES))
+            states[name, base] = (model, order, kls, table, ellipses()[2][row : row + 1])
     table, large = figure.subplots(1, 2, width_ratios=(1.6, 1))
     step = SIDE + 1
-    picture = table.imshow(states["β = 4"][3], cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+    draw_frames(table, LATENTS, len(_VALUES))
+    picture = table.imshow(states["β = 4", "small, low"][3], cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
     table.set(title="One latent at a time, from −2 to 2", xlabel="value of the latent", ylabel="latent, by its KL")
     table.set_xticks(step * np.arange(0, 9, 2) + SIDE / 2 - 0.5, ["−2", "−1", "0", "1", "2"])
     table.set_yticks(step * np.arange(LATENTS) + SIDE / 2 - 0.5, [str(k) for k in range(1, LATENTS + 1)])
@@ -95,27 +108,26 @@ def _build_traversals(figure):
     table.spines[:].set_visible(False)
     table.set(xlim=(-2.5, 9 * step + 0.5), ylim=(LATENTS * step + 0.5, -2.5))
     (mark,) = table.plot([], [], color=palette.approximation, linewidth=3)
-    start = ellipses()[2][3:4]
     made = show_images(large, np.zeros((SIDE, SIDE)), "Decoded")
-    return SimpleNamespace(picture=picture, mark=mark, made=made, states=states, start=start, step=step)
+    return SimpleNamespace(picture=picture, mark=mark, made=made, states=states, step=step)
 
 
 @torch.no_grad()
-def _draw_traversals(parts, model, latent, value):
-    trained, order, kls, table = parts.states[model]
+def _draw_traversals(parts, model, base, latent, value):
+    trained, order, kls, table, start = parts.states[model, base]
     parts.picture.set_data(table)
     top, left = parts.step * (latent - 1) - 1, parts.step * (value + 2) * 2 - 1
     bottom, right = top + parts.step, left + parts.step
     parts.mark.set_data([left, right, right, left, left], [top, top, bottom, bottom, top])
-    code = trained.encode(parts.start)[0]
+    code = trained.encode(start)[0]
     code[0, order[latent - 1]] = value
     image = trained.decode(code).numpy().reshape(SIDE, SIDE)
     parts.made.set_data(image)
     share, grid = image / image.sum(), np.arange(SIDE) + 0.5
     across, down = share.sum(0) @ grid, share.sum(1) @ grid
     return (
-        f"{model}, latent {latent} with a KL of {kls[latent - 1]:.2f} nats, at {value:.2f}: the ink of "
-        f"{image.sum():.0f} pixels, centred {across:.1f} pixels from the left and {down:.1f} from the top."
+        f"{model}, starting image {base}, latent {latent} with a KL of {kls[latent - 1]:.2f} nats, at {value:.2f}: the "
+        f"ink of {image.sum():.0f} pixels, centred {across:.1f} pixels from the left and {down:.1f} from the top."
     )
 
 
@@ -126,6 +138,7 @@ def traversals():
         _draw_traversals,
         [
             Choice("model", label="model", options=tuple(MODELS), value="β = 4"),
+            Choice("base", label="starting image", options=tuple(_BASES), value="small, low"),
             Slider("latent", label="latent", minimum=1, maximum=LATENTS, step=1, value=1),
             Slider("value", label="value", symbol="z", minimum=-2.0, maximum=2.0, step=0.25, value=1.0),
         ],

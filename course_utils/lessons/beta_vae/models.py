@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils.models.disentanglement import linear_schedule, sprites
+from course_utils.models.disentanglement import WEIGHTINGS, linear_schedule, render_sprites, sprites
 from course_utils.models.vae import VAE
 from course_utils.workshop.model_cache import kept
 from course_utils.workshop.training import train_quietly
+from course_utils.workshop.validation import check_choice
 
 SIDE, LATENTS, EPOCHS = 16, 6, 60
 BETAS = (0.25, 1.0, 4.0, 8.0, 16.0)
@@ -35,6 +36,15 @@ def ellipses() -> tuple[Tensor, np.ndarray, Tensor, np.ndarray]:
         images, factors = sprites(size, seed=seed, fixed=kept, side=SIDE)
         parts += [torch.from_numpy(images), factors[:, [1, 3, 4]]]
     return tuple(parts)
+
+
+@functools.cache
+def every_ellipse() -> tuple[Tensor, np.ndarray]:
+    """Return all lying ellipses there are, (6144, 256), and their factors (6144, 3): scale, x and y, y fastest."""
+    grid = np.indices((6, 32, 32)).reshape(3, -1).T
+    factors = np.zeros((len(grid), 5), dtype=np.int64)
+    factors[:, 0], factors[:, [1, 3, 4]] = 1, grid
+    return torch.from_numpy(render_sprites(factors, side=SIDE)), grid
 
 
 def train(model: VAE, loss, seed: int = 0) -> VAE:
@@ -61,6 +71,44 @@ def warmed_up(beta: float, steps: int, seed: int = 0) -> VAE:
     """Return a VAE of the ellipses whose KL weight rose from 0 to `beta` over the first `steps` of 600 steps."""
     model, step = new_vae(seed), itertools.count()
     return train(model, lambda x: model.loss(x, beta=linear_schedule(next(step), steps, end=beta)), seed)
+
+
+def batch_correlation(z: Tensor, mean: Tensor, log_var: Tensor, weighting: str = "weighted") -> Tensor:
+    """Return the total correlation in nats, estimated from a batch (M, L) of the 1000 training images.
+
+    Row m of z was drawn from the q with row m of mean and log_var; for the weights see
+    `disentanglement.aggregate_log_prob`, which computes the same two densities without a gradient.
+
+    Raises
+    ------
+    ValueError : `weighting` is neither "weighted" nor "stratified".
+    """
+    size, batch = len(ellipses()[0]), len(z)
+    own = other = 1 / (size * batch)
+    if check_choice("weighting", weighting, WEIGHTINGS) == "stratified":
+        own, other = 1 / size, (size - 1) / (size * (batch - 1))
+    log_weights = torch.full((batch, batch), other).fill_diagonal_(own).log()
+    log_q = torch.distributions.Normal(mean, (log_var / 2).exp()).log_prob(z[:, None])
+    joint = torch.logsumexp(log_q.sum(-1) + log_weights, 1)
+    alone = torch.logsumexp(log_q + log_weights[..., None], 1)
+    return (joint - alone.sum(-1)).mean()
+
+
+@functools.cache
+@kept
+def tc_vae(weight: float, seed: int = 0, weighting: str = "weighted") -> VAE:
+    """Return a β-TCVAE of the ellipses: of the KL's parts, the total correlation alone has a weight other than 1."""
+    model = new_vae(seed)
+
+    def loss(x):
+        mean, log_var = model.encode(x)
+        z = model.reparameterise(mean, log_var)
+        kl = 0.5 * (log_var.exp() + mean.square() - 1 - log_var).sum(-1).mean()
+        correlation = batch_correlation(z, mean, log_var, weighting)
+        terms = {"reconstruction": -model.log_likelihood(x, z).mean(), "kl": kl}
+        return terms | {"total correlation, once more": (weight - 1) * correlation}
+
+    return train(model, loss, seed)
 
 
 @torch.no_grad()
@@ -101,10 +149,12 @@ def traversal(model: VAE, values, row: int = 3) -> tuple[Tensor, list[int]]:
 
 @functools.cache
 @kept
-def capacity_vae() -> tuple[VAE, list[SimpleNamespace]]:
+def capacity_vae(pressure: float = PRESSURE, rising: int = 3 * _STEPS // 4) -> tuple[VAE, list[SimpleNamespace]]:
     """Return a VAE trained towards a capacity that grows to 5 nats, and what it could do after every sixth epoch.
 
-    Each snapshot has `epoch`, `capacity`, `kls` (L,) and `images` (8, side²): the first test images, rebuilt.
+    `pressure` is the price γ of a nat beside the capacity, `rising` the number of training steps (of 600) in which the
+    capacity grows. Each snapshot has `epoch`, `capacity`, `kls` (L,) and `images` (8, side²): the first test images,
+    rebuilt.
     """
     model, snapshots = new_vae(), []
     seen = ellipses()[2][:8]
@@ -112,7 +162,9 @@ def capacity_vae() -> tuple[VAE, list[SimpleNamespace]]:
     @torch.no_grad()
     def look(step):
         images, kls = model.decode(model.encode(seen)[0]), latent_kls(model, ellipses()[2])
-        snapshots.append(SimpleNamespace(epoch=step // 10, capacity=_capacity(step), kls=kls.numpy(), images=images))
+        snapshots.append(
+            SimpleNamespace(epoch=step // 10, capacity=_capacity(step, rising), kls=kls.numpy(), images=images)
+        )
 
     steps = itertools.count()
 
@@ -121,13 +173,13 @@ def capacity_vae() -> tuple[VAE, list[SimpleNamespace]]:
         if step % 60 == 0:
             look(step)
         terms = model.loss(x)
-        beside = (terms["kl"] - _capacity(step)).abs()
-        return {"reconstruction": terms["reconstruction"], "beside the capacity": PRESSURE * beside}
+        beside = (terms["kl"] - _capacity(step, rising)).abs()
+        return {"reconstruction": terms["reconstruction"], "beside the capacity": pressure * beside}
 
     train(model, loss)
     look(_STEPS)
     return model, snapshots
 
 
-def _capacity(step):
-    return linear_schedule(step, 3 * _STEPS // 4, end=CAPACITY)
+def _capacity(step, rising=3 * _STEPS // 4):
+    return linear_schedule(step, rising, end=CAPACITY)

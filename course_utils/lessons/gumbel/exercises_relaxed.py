@@ -118,8 +118,8 @@ relaxed_bit = Exercise(
         Misconception(
             "log-odds divided, noise not",
             lambda log_odds, uniform, temperature: torch.sigmoid(log_odds / temperature + torch.logit(uniform)),
-            "You divided only the log-odds by the temperature. That is a draw from *other* probabilities, sharpened "
-            "by 1/τ.",
+            "You divided only the log-odds by the temperature. That is a relaxed draw at τ = 1 from *other* "
+            "probabilities, proportional to π to the power 1/τ.",
         ),
         Misconception(
             "falling in u",

@@ -98,10 +98,12 @@ def simplex():
 TEMPERATURES = np.geomspace(0.1, 10.0, 21)
 """Temperatures at which the explorer of bias and noise has its estimates."""
 
+_ESTIMATES = 16_000  # of each kind: 62 averages of 256
+
 
 @functools.cache
 def stamp_estimates() -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the stamps' exact gradient (3,), and 4000 estimates of each kind at `TEMPERATURES`: (21, 4000, 3)."""
+    """Return the stamps' exact gradient (3,), and 16 000 estimates of each kind at `TEMPERATURES`: (21, 16 000, 3)."""
     kinds = {
         name: torch.stack(
             [
@@ -109,7 +111,7 @@ def stamp_estimates() -> tuple[Tensor, dict[str, Tensor]]:
                     stamp_score,
                     STAMP_LOGITS,
                     float(temperature),
-                    samples=4000,
+                    samples=_ESTIMATES,
                     generator=torch.Generator().manual_seed(10),
                     hard=hard,
                 )[:, 0]
@@ -120,7 +122,7 @@ def stamp_estimates() -> tuple[Tensor, dict[str, Tensor]]:
     }
     value = discrete.exact_expectation(stamp_score, STAMP_LOGITS).item()
     score = discrete.score_gradient(
-        stamp_score, STAMP_LOGITS, samples=4000, generator=torch.Generator().manual_seed(11), baseline=value
+        stamp_score, STAMP_LOGITS, samples=_ESTIMATES, generator=torch.Generator().manual_seed(11), baseline=value
     )
     kinds["score function"] = score[:, 0].expand(len(TEMPERATURES), -1, -1)
     return discrete.exact_gradient(stamp_score, STAMP_LOGITS)[0], kinds
@@ -133,7 +135,7 @@ def _build_bias_noise(figure):
     for name in ("score function", "Gumbel-softmax", "straight-through"):
         (clouds[name],) = cloud.plot([], [], "o", color=COLOURS[name], markersize=5, alpha=0.5, label=name)
     cloud.plot(*exact[:2], "+", color=palette.truth, markersize=20, markeredgewidth=3, label="exact")
-    cloud.set(title="250 estimates of one gradient", xlabel="for logit A", ylabel="for logit B")
+    cloud.set(title="Estimates of one gradient", xlabel="for logit A", ylabel="for logit B")
     cloud.set(xlim=(-2.6, 3.4), ylim=(-2.6, 3.4))
     cloud.legend(loc="upper left", ncols=2, columnspacing=0.8, handletextpad=0.2)
     curves = {name: errors.plot(TEMPERATURES, TEMPERATURES, color=COLOURS[name], label=name)[0] for name in kinds}
@@ -151,9 +153,9 @@ def _build_bias_noise(figure):
 
 def _draw_bias_noise(parts, temperature, draws):
     position = int(np.argmin(np.abs(np.log(TEMPERATURES / temperature))))
-    words = []
+    words, shown = [], min(250, _ESTIMATES // draws)
     for name, estimates in parts.kinds.items():
-        groups = estimates[position][: 250 * max(1, min(draws, 16))].reshape(250, -1, 3)
+        groups = estimates[position][: shown * draws].reshape(shown, draws, 3)
         parts.clouds[name].set_data(*groups.mean(1)[:, :2].T)
         bias, variance = parts.moments[name]
         error = (bias + variance / draws).sqrt()
@@ -163,7 +165,8 @@ def _draw_bias_noise(parts, temperature, draws):
     parts.now.set_xdata([temperature, temperature])
     return (
         f"τ = {temperature:.2f}, {draws} draw{'s' if draws > 1 else ''} averaged: bias and standard deviation are, for "
-        f"{'; '.join(words)}. (The small bias shown for the score function is the noise of its 4000 draws.)"
+        f"{'; '.join(words)}. Left, {shown} such averages of each kind. (The small bias shown for the score function "
+        "is the noise of its 16 000 draws.)"
     )
 
 
