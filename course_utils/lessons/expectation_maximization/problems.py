@@ -387,7 +387,7 @@ tempered_e_step = Exercise(
         "The responsibilities are special.softmax(log_joint / T, axis=1), and the largest value is T times "
         "special.logsumexp(log_joint / T, axis=1).",
     ],
-    praise="Start hot and cool down: the bound is smooth at first, and EM finds its way past many a bad start.",
+    praise="Cool slowly, and do not start too hot: from T = 4 Old Faithful's components melt into one, and stay one.",
 )
 
 
