@@ -92,6 +92,31 @@ MUTANTS = {
         "moved",
         "refinement never lowers the ELBO, of any image in any step",
     ),
+    "the means of the model before the turn": (
+        "best_phi = np.column_stack([turned.posterior(smudged).means",
+        "best_phi = np.column_stack([model.posterior(smudged).means",
+        "refinement ends at the best diagonal q of each image: its mean, its scales",
+    ),
+    "the correlations left in the diagonal q": (
+        "T = T if correlated else T.diag().diag()",
+        "T = T",
+        "with a diagonal q, training turns the columns of W until they are orthogonal",
+    ),
+    "the correlations left out of every q": (
+        "T = T if correlated else T.diag().diag()",
+        "T = T.diag().diag()",
+        "with any covariance in q, nothing turns W: the columns keep their angle",
+    ),
+    "an offset for the encoder that should have none": (
+        "few = (train[:10] - mean, ",
+        "few = (train[:10] - train[:10].mean(axis=0), ",
+        "without an offset, 10 digits leave the gap of the explorer's encoder",
+    ),
+    "a smudge that loses its weight": (
+        "smudged[:, corner] = inks",
+        "smudged[:, corner] = inks / 5",
+        "full ink where no digit had any, no more than a scan gives, costs over one nat",
+    ),
 }
 
 
