@@ -49,7 +49,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from course_utils.workshop import diagnosis, explanations, one_change, progress, relations, running, variants, verdicts
+from course_utils.workshop import (
+    diagnosis,
+    experiments,
+    explanations,
+    one_change,
+    progress,
+    relations,
+    running,
+    variants,
+    verdicts,
+)
 from course_utils.workshop.explanations import explained
 from course_utils.workshop.gradient_check import gradient_trouble
 from course_utils.workshop.running import Unfit, is_array
@@ -69,7 +79,7 @@ from course_utils.workshop.verdicts import (
 
 # Verdicts that leave the reader to find the cause, unless they carry a pattern that leads to it.
 _UNEXPLAINED = {"wrong", "wrong_shape", "not_finite"}
-_LEADS_NOWHERE = {"", "same answer", "some inputs"}
+_LEADS_NOWHERE = {"", "same answer", "some inputs", "experiment"}
 _INFINITE = "infinite", "an overflow, a logarithm of zero, or a division by zero"
 _NAN = "NaN", "a logarithm or a root of a negative number, 0/0, 0 · ∞ or ∞ − ∞"
 
@@ -583,7 +593,17 @@ def _kind(error):
 
 for _thing in (Exercise, Misconception, Verdict):
     running.watch(_thing.__name__, _thing)
-for _module in (sys.modules[__name__], diagnosis, explanations, one_change, relations, running, variants, verdicts):
+for _module in (
+    sys.modules[__name__],
+    diagnosis,
+    experiments,
+    explanations,
+    one_change,
+    relations,
+    running,
+    variants,
+    verdicts,
+):
     running.watch(_module.__name__, _module)
 
 __all__ = ["Exercise", "Misconception", "Verdict"]
