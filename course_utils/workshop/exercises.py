@@ -79,7 +79,7 @@ from course_utils.workshop.verdicts import (
 
 # Verdicts that leave the reader to find the cause, unless they carry a pattern that leads to it.
 _UNEXPLAINED = {"wrong", "wrong_shape", "not_finite"}
-_LEADS_NOWHERE = {"", "same answer", "some inputs", "experiment"}
+_LEADS_NOWHERE = {"", "same answer", "some inputs", "experiment", "bound"}
 _INFINITE = "infinite", "an overflow, a logarithm of zero, or a division by zero"
 _NAN = "NaN", "a logarithm or a root of a negative number, 0/0, 0 · ∞ or ∞ − ∞"
 

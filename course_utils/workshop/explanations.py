@@ -65,6 +65,11 @@ def explained(exercise, answers, wanted, function, deadline, trouble):
     evidence = _evidence(exercise, answers, wanted, function, deadline)
     bounded = bound_in(function)
     finding = _structure(exercise, evidence, bounded)
+    if (
+        finding and finding.pattern == "some inputs" and len(exercise._names()) == 1
+    ):  # which part of it goes wrong there
+        seen = _experiments(exercise, evidence, function)
+        finding = replace(finding, words=f"{finding.words}\n{seen.words}") if seen else finding
     if finding and finding.pattern != "one change":
         return replace(plain, detail=f"{finding.words}\n{plain.detail}", pattern=finding.pattern)
     if len(known) > 1:
