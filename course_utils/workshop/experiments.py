@@ -6,6 +6,7 @@ equal. Where the right answer responds in one way and the reader's in another, o
 It says where to look, not what is wrong; only what was seen is said.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
@@ -70,7 +71,7 @@ def observed(exercise, inputs, answers, wanted, function) -> dict[int, Finding]:
         return known[of, key]
 
     # inputs with several entries tell most
-    order = sorted(range(len(inputs)), key=lambda n: -min(sum(map(np.size, inputs[n])), 40))[:_INPUTS]
+    order = sorted(range(len(inputs)), key=lambda n: -min(sum(map(_size, inputs[n])), 40))[:_INPUTS]
     named = [dict(zip(exercise.arguments, probe, strict=True)) for probe in inputs]
 
     def holds(number, experiment, part):
@@ -210,6 +211,10 @@ def _kind(value):
     return np.asarray(value).dtype.kind
 
 
+def _size(value):
+    return math.prod(np.shape(value))
+
+
 def _like(value, changed):
     """Return a changed array as the argument's own type; None where nothing has changed."""
     if np.array_equal(np.asarray(value), changed):
@@ -219,7 +224,7 @@ def _like(value, changed):
 
 def _several(arguments, name, change):
     value = arguments[name]
-    if np.size(value) < 2:
+    if _size(value) < 2:
         return None
     changed = _like(value, change(np.asarray(value)))
     return None if changed is None else {name: changed}
