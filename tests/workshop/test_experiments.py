@@ -41,8 +41,8 @@ TENSORS = _exercise(
         (SPREAD, lambda v, w: np.sum(np.sin(v - v.mean())), "`weights` makes no difference to your answer"),
         (SPREAD, lambda v, w: np.sin(v[:-1] - w[:-1] @ v[:-1]) @ w[:-1], "The last entry of `values` makes no differ"),
         (SPREAD, lambda v, w: w @ np.sin(v) ** 2, "Adding one number to all of `values` changes your answer"),
-        (SPREAD, lambda v, w: w @ np.abs(v - w @ v) ** 1.5, "`values` is doubled, the right answer is multiplied by 4"),
-        (SPREAD, lambda v, w: w**3 @ (v - v.mean()) ** 2 / np.sum(w**3), "as soon as all entries of `weights` are equal"),
+        (SPREAD, lambda v, w: w @ np.abs(v - w @ v) ** 1.5, "is doubled, the right answer is multiplied by 4"),
+        (SPREAD, lambda v, w: w**3 @ (v - v.mean()) ** 2 / sum(w**3), "soon as all entries of `weights` are equal"),
         (FLAGS, lambda k, n, s: n < k[int(len(k) * s)], "The order of the entries of `known` changes your answer"),
         (RANKS, lambda v: np.sin(v) - v.mean(), "When the first entry of `values` changes, your answers for the"),
         (FLAGS, lambda k, n, s: n < np.median(k) + 0.3, "`share` makes no difference"),
@@ -67,8 +67,8 @@ def test_each_of_several_results_has_its_own_words():
 
 
 def test_nothing_is_said_where_the_answer_responds_as_the_right_one_does():
-    exercise = _exercise("lines", ("values",), lambda values: values.max(), lambda rng: (rng.normal(size=6) ** 3,))
-    verdict = exercise.examine(lambda values: 1 + values.max() + np.ptp(np.sort(values)[2:4]))
+    exercise = _exercise("powers", ("values",), lambda v: np.exp(v).sum(), lambda rng: (rng.normal(size=6),))
+    verdict = exercise.examine(lambda values: np.sum(np.exp(values)) + np.cos(np.sum(values)))
     assert (verdict.kind, verdict.pattern) == ("wrong", "")
 
 
