@@ -78,10 +78,10 @@ def explained(exercise, answers, wanted, function, deadline, trouble):
     slip = _slip_but_for_extremes(exercise, answers, wanted)
     if not slip and not finding:
         slip = _two_slips(exercise, answers, wanted)
-        finding = None if slip else _experiments(exercise, evidence, function) or _bound(exercise, evidence, bounded)
+        finding = None if slip else _experiments(exercise, evidence, function)
     if not slip and finding:
         return replace(plain, detail=f"{finding.words}\n{plain.detail}", pattern=finding.pattern)
-    return slip or _with_right_parts(exercise, plain, answers, wanted)
+    return slip or _with_right_parts(exercise, _with_bound(exercise, evidence, plain, bounded), answers, wanted)
 
 
 def _evidence(exercise, answers, wanted, function, deadline):
@@ -113,13 +113,14 @@ def _experiments(exercise, evidence, function):
     return Finding("experiment", "\n".join([*words, *(f"{name}: right." for name in right)]))
 
 
-def _bound(exercise, evidence, bounded):
-    """Return the question whether a bound or a small number in the source matters, where it may, or None."""
+def _with_bound(exercise, evidence, verdict, bounded):
+    """Ask whether a bound or a small number in the source matters, where it may."""
     pairs = zip(evidence.answers, evidence.wanted, strict=True)
     wrong = sum(not exercise._same([got], [right]) for got, right in pairs)
     if not bounded or (wrong > len(evidence.inputs) / 2 and SMALL_NUMBER not in bounded):
-        return None
-    return Finding("bound", f"Look at {bounded} in your function: does it matter here?")
+        return verdict
+    words = f"Look at {bounded} in your function: does it matter here?"
+    return replace(verdict, detail=f"{words}\n{verdict.detail}", pattern="bound")
 
 
 def _with_right_parts(exercise, verdict, answers, wanted):
