@@ -108,7 +108,7 @@ class _Guarded:
 
 
 def _unguarded(function):
-    return function.function if isinstance(function, _Guarded) else function
+    return function.function if issubclass(type(function), _Guarded) else function  # an object may lie about its class
 
 
 @dataclass(eq=False, repr=False)
@@ -358,7 +358,7 @@ class Exercise:
             )
         if is_empty(function):
             return self._not_attempted()
-        if _unguarded(function) in self._own_answers():
+        if any(_unguarded(function) is own for own in self._own_answers()):
             return self._peeked()
         trouble = self._wrong_arity(function)
         if trouble:

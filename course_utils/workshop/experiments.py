@@ -166,27 +166,28 @@ def _experiments(named: Sequence[dict], rights: Sequence[np.ndarray]) -> Iterato
             "on its own entry alone.", lambda a, o, n=name: _one_replaced(a, o, n, 0), _spills,
         )  # fmt: skip
     for name in names:
+        all_of = f"all of `{name}`" if name in arrays else f"`{name}`"
         if name in signed:
             yield _Experiment(
-                f"Adding one number to all of `{name}` changes your answer, and should not.",
+                f"Adding one number to {all_of} changes your answer, and should not.",
                 lambda a, o, n=name: {n: a[n] + 1.5}, _sensitive,
             )  # fmt: skip
             yield _Experiment(
-                f"When a number is added to all of `{name}`, the right answer grows by just that number; yours does "
+                f"When a number is added to {all_of}, the right answer grows by just that number; yours does "
                 "not.", lambda a, o, n=name: {n: a[n] + 1.5}, _not_carried(1.5),
             )  # fmt: skip
         if name in large:
             for factor in (1, 2, 0.5, 4, 0.25):
                 told = f"is multiplied by {number(factor)}" if factor != 1 else "stays the same"
                 yield _Experiment(
-                    f"When all of `{name}` is doubled, the right answer {told}; yours does something else.",
+                    f"When {all_of} is doubled, the right answer {told}; yours does something else.",
                     lambda a, o, n=name: {n: 2 * a[n]}, _not_scaled(factor),
                 )  # fmt: skip
     zero = {name for name in names if any(np.any(np.asarray(arguments[name]) == 0) for arguments in named)} | signed
-    yield from _simpler(names, arrays, whole, zero)
+    yield from _simpler(named, names, arrays, whole, zero)
 
 
-def _simpler(names, arrays, whole, zero):
+def _simpler(named, names, arrays, whole, zero):
     """Yield the experiments that take something out of the question, so that what is left is answered right."""
     for name in arrays:
         if name not in whole:
@@ -194,7 +195,13 @@ def _simpler(names, arrays, whole, zero):
             yield _Experiment(
                 "", lambda a, o, n=name: _several(a, n, lambda v: np.full_like(v, np.mean(v))), _mended, short, name
             )
-    for first, second in pairwise(names):
+        if all(_is_square(arguments[name]) for arguments in named):
+            yield _Experiment(
+                "", lambda a, o, n=name: _several(a, n, _diagonal), _mended, f"`{name}` is diagonal", name
+            )
+            short = f"`{name}` is the identity"
+            yield _Experiment("", lambda a, o, n=name: _several(a, n, _identity), _mended, short, name)
+    for first, second in pairwise(name for name in names if name not in whole):
         short = f"`{first}` and `{second}` are the same"
         yield _Experiment("", lambda a, o, f=first, s=second: _equated(a, f, s), _mended, short, first + second)
     for name in names:
@@ -228,6 +235,19 @@ def _several(arguments, name, change):
         return None
     changed = _like(value, change(np.asarray(value)))
     return None if changed is None else {name: changed}
+
+
+def _is_square(value):
+    shape = np.shape(value)
+    return len(shape) >= 2 and shape[-1] == shape[-2] and bool(np.all(np.diagonal(np.asarray(value), 0, -2, -1)))
+
+
+def _diagonal(array):
+    return array * np.eye(array.shape[-1])
+
+
+def _identity(array):
+    return np.zeros_like(array) + np.eye(array.shape[-1])
 
 
 def _replaced(arguments, other, name):

@@ -488,6 +488,20 @@ anomalies = Exercise(
             "ordinary they all are. What is usual was learned from the training data.",
         ),
         Misconception(
+            "threshold from all data",
+            lambda training, new, share: new < np.quantile(np.append(training, new), share),
+            "You take the threshold from all log-densities, the new ones among them. Then strange new points lower "
+            "it, and hide themselves. What is usual was learned from the training data alone.",
+        ),
+        Misconception(
+            "both tails",
+            lambda training, new, share: (
+                (new < np.quantile(training, share / 2)) | (new > np.quantile(training, 1 - share / 2))
+            ),
+            "You flag both ends, half of the share at each. A high log-density is no anomaly: such a point is as "
+            "ordinary as can be. The whole share belongs to the lower end.",
+        ),
+        Misconception(
             "the same share for all",
             lambda training, new, share: new < np.quantile(training, 0.02),
             "Your threshold is always that of 2 %, as in the lesson's figure. The function is handed a `share`.",
