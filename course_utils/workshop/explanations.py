@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from course_utils.workshop import diagnosis, running
 from course_utils.workshop.diagnosis import Case, Finding, diagnose
+from course_utils.workshop.experiments import observed
 from course_utils.workshop.one_change import changes_that_fit
-from course_utils.workshop.verdicts import Verdict, bound_in, listed
+from course_utils.workshop.verdicts import SMALL_NUMBER, Verdict, bound_in, listed
 
 _DIAGNOSIS_SECONDS = 1.0  # how long the reference may be tried on other arguments
 _FRESH = 20  # draws that confirm what is said
@@ -62,16 +63,25 @@ def explained(exercise, answers, wanted, function, deadline, trouble):
         return replace(plain, kind="wrong", title="the answer changes from call to call", detail=words,
                        pattern="own randomness")  # fmt: skip
     evidence = _evidence(exercise, answers, wanted, function, deadline)
-    finding = _structure(exercise, evidence, bound_in(function))
+    bounded = bound_in(function)
+    finding = _structure(exercise, evidence, bounded)
+    if (
+        finding and finding.pattern == "some inputs" and len(exercise._names()) == 1
+    ):  # which part of it goes wrong there
+        seen = _experiments(exercise, evidence, function)
+        finding = replace(finding, words=f"{finding.words}\n{seen.words}") if seen else finding
     if finding and finding.pattern != "one change":
         return replace(plain, detail=f"{finding.words}\n{plain.detail}", pattern=finding.pattern)
     if len(known) > 1:
         words = "Several slips give just this: " + " Or: ".join(item.message for item in known)
         return Verdict("misconception", "one of several slips", words, misconception=known[0].name)
     slip = _slip_but_for_extremes(exercise, answers, wanted)
+    if not slip and not finding:
+        slip = _two_slips(exercise, answers, wanted)
+        finding = None if slip else _experiments(exercise, evidence, function)
     if not slip and finding:
         return replace(plain, detail=f"{finding.words}\n{plain.detail}", pattern=finding.pattern)
-    return slip or _two_slips(exercise, answers, wanted) or _with_right_parts(exercise, plain, answers, wanted)
+    return slip or _with_right_parts(exercise, _with_bound(exercise, evidence, plain, bounded), answers, wanted)
 
 
 def _evidence(exercise, answers, wanted, function, deadline):
@@ -88,6 +98,29 @@ def _evidence(exercise, answers, wanted, function, deadline):
         fresh.append((probe, run.value, right))
     columns = (list(column) for column in zip(*ordinary, *fresh, strict=True))
     return _Evidence(*columns, extremes, bool(fresh) or not exercise.law)
+
+
+def _experiments(exercise, evidence, function):
+    """Return what a few more calls of the reader's function show, as a finding, or None."""
+    if not exercise.law:
+        return None
+    found = observed(exercise, evidence.inputs, evidence.answers, evidence.wanted, function)
+    names = exercise._names()
+    if not found or len(names) == 1:
+        return found.get(0)
+    right = [name for part, name in enumerate(names) if _agree(exercise, evidence, part, part)]
+    words = [f"{names[part]}: {finding.words}" for part, finding in found.items()]
+    return Finding("experiment", "\n".join([*words, *(f"{name}: right." for name in right)]))
+
+
+def _with_bound(exercise, evidence, verdict, bounded):
+    """Ask whether a bound or a small number in the source matters, where it may."""
+    pairs = zip(evidence.answers, evidence.wanted, strict=True)
+    wrong = sum(not exercise._same([got], [right]) for got, right in pairs)
+    if not bounded or (wrong > len(evidence.inputs) / 2 and SMALL_NUMBER not in bounded):
+        return verdict
+    words = f"Look at {bounded} in your function: does it matter here?"
+    return replace(verdict, detail=f"{words}\n{verdict.detail}", pattern="bound")
 
 
 def _with_right_parts(exercise, verdict, answers, wanted):

@@ -45,7 +45,7 @@ class Finding:
     words: str = ""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class OutcomeExercise(Exercise):
     """An exercise whose answer is called once, and judged by what came back.
 

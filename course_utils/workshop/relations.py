@@ -272,6 +272,8 @@ def _features(cases) -> Iterator[tuple[str, list[np.ndarray]]]:
             yield f"the logarithm of {name}", _spread(np.log(values), cases)
             yield f"the square root of {name}", _spread(np.sqrt(values), cases)
             yield f"n/(n − 1), with n {name}", _spread(values / (values - 1), cases)
+            guarded = _spread(values / np.maximum(values - 1, 1), cases)
+            yield f"n/(n − 1) where n is above 1, with n {name}", guarded
     for first, second in combinations(sizes, 2):
         if np.all(sizes[first] > 0) and np.all(sizes[second] > 0):
             ratio = sizes[first] / sizes[second]

@@ -125,7 +125,7 @@ class _TimeIsUp(BaseException):
 
     def __init__(self):
         super().__init__()
-        frame = sys._getframe(1)
+        frame = sys._getframe().f_back  # None where compiled code alone called
         while frame is not None and frame.f_code.co_filename != __file__:
             frame.f_trace = _raise_again
             frame = frame.f_back

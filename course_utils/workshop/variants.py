@@ -52,6 +52,12 @@ _OPERATORS = {
     ast.MatMult: [],
     ast.Mod: [(ast.FloorDiv, "the quotient where the remainder belongs")],
 }
+_MORE_OPERATORS = {
+    ast.Add: [(ast.Mult, "a product where a sum belongs")],
+    ast.Mult: [(ast.Add, "a sum where a product belongs")],
+    ast.Sub: [(ast.Div, "a quotient where a difference belongs")],
+    ast.Div: [(ast.Sub, "a difference where a quotient belongs")],
+}
 _STRICT = "a comparison that decides the other way where both sides are equal"
 _TURNED = "a comparison the other way round"
 _COMPARISONS = {
@@ -289,6 +295,9 @@ def _further(node, names):
     if isinstance(node, ast.Attribute):
         for other, words in _MORE_NAMES.get(node.attr, []):
             yield f"{node.attr} → {other}", words, 2, ast.Attribute(node.value, other, node.ctx)
+    if isinstance(node, ast.BinOp):
+        for other, words in _MORE_OPERATORS.get(type(node.op), []):
+            yield "operator", words, 2, ast.BinOp(node.left, other(), node.right)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("var", "std", "cov"):
         unbiased = ast.keyword("ddof", ast.Constant(1))
         rest = [keyword for keyword in node.keywords if keyword.arg != "ddof"]

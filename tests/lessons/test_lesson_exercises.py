@@ -34,14 +34,30 @@ def exercise(request):
     exercise.seconds, exercise._failures, exercise._hints_given = before, 0, 0
 
 
+def _written_anew(function):
+    return lambda *arguments: function(*arguments)  # the very function of the exercise is refused
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_exercises_own_answer_is_refused_as_such(name):
+    verdict = EXERCISES[name].examine(EXERCISES[name]._reference)
+    assert verdict.kind == "reference"
+    assert EXERCISES[name].examine(EXERCISES[name].reference).kind == "reference"
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_an_exercise_shows_neither_its_hints_nor_its_inputs(name):
+    assert len(repr(EXERCISES[name])) < 150
+
+
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_reference_passes(name):
-    assert EXERCISES[name].examine(EXERCISES[name]._reference).correct
+    assert EXERCISES[name].examine(_written_anew(EXERCISES[name]._reference)).correct
 
 
 @pytest.mark.parametrize(("name", "spelling"), SPELLINGS)
 def test_every_other_correct_spelling_passes(name, spelling):
-    verdict = EXERCISES[name].examine(EXERCISES[name]._spellings[spelling])
+    verdict = EXERCISES[name].examine(_written_anew(EXERCISES[name]._spellings[spelling]))
     assert verdict.correct, str(verdict)
 
 

@@ -174,7 +174,7 @@ def test_an_exercise_without_source_is_checked_all_the_same():
     exec("def typed(values):\n    return (values ** 2).sum()", namespace)
     exercise = _exercise(namespace["typed"], _vector, ("values",))
     verdict = exercise.examine(lambda values: np.sum(np.sin(values)))
-    assert (verdict.kind, verdict.pattern) == ("wrong", "")
+    assert (verdict.kind, verdict.pattern) == ("wrong", "experiment")
 
 
 def test_a_right_answer_is_compared_with_no_change():

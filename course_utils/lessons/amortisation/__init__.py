@@ -1,5 +1,6 @@
 """Lesson 05, amortised inference: its explorers, its exercises and its problems."""
 
+from course_utils.lessons import close
 from course_utils.lessons.amortisation.exercises import EXERCISES, count_parameters, elbo, encode, inference_gaps
 from course_utils.lessons.amortisation.explorers import (
     ENCODERS,
@@ -12,6 +13,8 @@ from course_utils.lessons.amortisation.explorers import (
 from course_utils.lessons.amortisation.models import faithful_mixture, zeros_and_ones
 from course_utils.lessons.amortisation.problems import PROBLEMS, compare_encoders, poisson_encoder
 from course_utils.lessons.amortisation.recall import RECALL
+
+close(__name__)
 
 __all__ = [
     "ENCODERS",

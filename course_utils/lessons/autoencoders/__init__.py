@@ -1,5 +1,6 @@
 """Lesson 07, autoencoders and PCA: explorers, exercises, problems, and questions about earlier lessons."""
 
+from course_utils.lessons import close
 from course_utils.lessons.autoencoders.exercises import (
     EXERCISES,
     denoising_loss,
@@ -11,6 +12,8 @@ from course_utils.lessons.autoencoders.explorers import EXPLORERS, bottleneck, l
 from course_utils.lessons.autoencoders.models import CLASS_COLOURS, letters, printed
 from course_utils.lessons.autoencoders.problems import PROBLEMS, best_repair, cost_of_not_centring, translate_codes
 from course_utils.lessons.autoencoders.recall import RECALL
+
+close(__name__)
 
 __all__ = [
     "CLASS_COLOURS",

@@ -344,7 +344,7 @@ best_repair = Exercise(
 
 def _translated(first, second, new):
     centre, other = first.mean(axis=0), second.mean(axis=0)
-    return other + (new - centre) @ np.linalg.lstsq(first - centre, second - other, rcond=None)[0]
+    return other + (new - centre) @ (np.linalg.pinv(first - centre) @ (second - other))
 
 
 def _translated_by_covariances(first, second, new):

@@ -1,5 +1,6 @@
 """Lesson 09, the β-VAE: its explorers, its exercises, its problems, and questions about earlier lessons."""
 
+from course_utils.lessons import close
 from course_utils.lessons.beta_vae.exercises import (
     EXERCISES,
     information_gap,
@@ -32,6 +33,8 @@ from course_utils.lessons.beta_vae.models import (
 )
 from course_utils.lessons.beta_vae.problems import PROBLEMS, fitted_prior, gap_ceiling, market_shares
 from course_utils.lessons.beta_vae.recall import RECALL
+
+close(__name__)
 
 __all__ = [
     "BETAS",

@@ -179,6 +179,7 @@ water_level = Exercise(
         (np.array([1e6, 1e-6, 3.0]), 6.0),
         (np.full(64, 1e-6), 1.0),  # their product is no number of the machine
         (np.array([4.0, 1.0]), 8.0),
+        (np.array([1.0]), 7.5),  # a level that is not a millionth of the least variance
     ],
     law=_budget_law,
     misconceptions=[

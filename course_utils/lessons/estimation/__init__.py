@@ -1,5 +1,6 @@
 """Lesson 01, estimation: its explorers, its exercises and its problems."""
 
+from course_utils.lessons import close
 from course_utils.lessons.estimation.exercises import (
     EXERCISES,
     beta_bernoulli_map,
@@ -11,6 +12,8 @@ from course_utils.lessons.estimation.exercises import (
 from course_utils.lessons.estimation.explorers import EXPLORERS, likelihood_surface, prior_strength
 from course_utils.lessons.estimation.problems import PROBLEMS, best_guesses, log_bayes_factor, poisson_rate
 from course_utils.lessons.estimation.recall import RECALL
+
+close(__name__)
 
 __all__ = [
     "EXERCISES",

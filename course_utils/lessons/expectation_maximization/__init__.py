@@ -1,5 +1,6 @@
 """Lesson 03, expectation–maximization: its explorers, its exercises and its problems."""
 
+from course_utils.lessons import close
 from course_utils.lessons.expectation_maximization.exercises import EXERCISES, bic, e_step, m_step, mixture_elbo
 from course_utils.lessons.expectation_maximization.explorers import EXPLORERS, step_through, tangent_bound
 from course_utils.lessons.expectation_maximization.problems import (
@@ -9,6 +10,8 @@ from course_utils.lessons.expectation_maximization.problems import (
     two_coins_step,
 )
 from course_utils.lessons.expectation_maximization.recall import RECALL
+
+close(__name__)
 
 __all__ = [
     "EXERCISES",

@@ -44,6 +44,19 @@ def _loop(data, allowed, weights, means, covariances):
     return rows
 
 
+def _log_joint_by_hand(data, weights, means, covariances):
+    offsets = data[:, None, :] - means
+    squares = np.einsum("nki,kij,nkj->nk", offsets, np.linalg.inv(covariances), offsets)
+    logdets = np.log(np.linalg.det(covariances))
+    return np.log(weights) - 0.5 * data.shape[1] * np.log(2 * np.pi) - 0.5 * logdets - 0.5 * squares
+
+
+def _by_hand(data, allowed, *parameters):
+    table = np.where(allowed, _log_joint_by_hand(data, *parameters), -np.inf)
+    odds = np.exp(table - table.max(axis=1)[:, None])
+    return odds / odds.sum(axis=1)[:, None]
+
+
 def _torch(data, allowed, *parameters):
     table = log_joint_torch(data, *parameters).masked_fill(~torch.as_tensor(allowed), -torch.inf)
     return torch.softmax(table, dim=1)
@@ -97,6 +110,7 @@ e_step = Exercise(
     returns="responsibilities",
     reference=_shares,
     spellings={
+        "by hand": _by_hand,
         "loop": _loop,
         "torch": _torch,
         "weights of zero": _with_zero_weights,

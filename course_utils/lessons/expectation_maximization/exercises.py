@@ -361,6 +361,14 @@ def _elbo_loop(data, responsibilities, weights, means, covariances):
     )
 
 
+def _elbo_by_hand(data, q, weights, means, covariances):
+    offsets = data[:, None, :] - means
+    squares = np.sum(offsets * np.linalg.solve(covariances, offsets[..., None])[..., 0], axis=2)
+    logdets = np.log(np.linalg.det(covariances)) + data.shape[1] * np.log(2 * np.pi)
+    entropy = -np.sum(special.xlogy(q, q))
+    return np.sum(q * (np.log(weights) - 0.5 * logdets - 0.5 * squares)) + entropy
+
+
 def _elbo_torch(data, responsibilities, *parameters):
     q = torch.as_tensor(responsibilities)
     return (q * log_joint_torch(data, *parameters)).sum() - torch.xlogy(q, q).sum()
@@ -391,6 +399,7 @@ mixture_elbo = Exercise(
     returns="bound",
     reference=_elbo,
     spellings={
+        "by hand": _elbo_by_hand,
         "loop": _elbo_loop,
         "torch": _elbo_torch,
         "evidence less divergence": lambda data, q, *parameters: (

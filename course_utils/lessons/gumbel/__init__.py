@@ -1,5 +1,6 @@
 """Lesson 10, the Gumbel trick: its explorers, its exercises, its problems, and questions about earlier lessons."""
 
+from course_utils.lessons import close
 from course_utils.lessons.gumbel.exercises import (
     EXERCISES,
     gumbel_max,
@@ -34,6 +35,8 @@ from course_utils.lessons.gumbel.models import (
 )
 from course_utils.lessons.gumbel.problems import PROBLEMS, front_page, log_z_from_heights, sums_behind
 from course_utils.lessons.gumbel.recall import RECALL
+
+close(__name__)
 
 __all__ = [
     "CLASSES",

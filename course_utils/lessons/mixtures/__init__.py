@@ -1,5 +1,6 @@
 """Lesson 02, mixtures of Gaussians: its explorers, its exercises and its problems."""
 
+from course_utils.lessons import close
 from course_utils.lessons.mixtures.exercises import (
     EXERCISES,
     ancestral_sample,
@@ -10,6 +11,8 @@ from course_utils.lessons.mixtures.exercises import (
 from course_utils.lessons.mixtures.explorers import EXPLORERS, sculptor, singularity
 from course_utils.lessons.mixtures.problems import PROBLEMS, one_gaussian, stratified_mean, worth_of_draws
 from course_utils.lessons.mixtures.recall import RECALL
+
+close(__name__)
 
 __all__ = [
     "EXERCISES",

@@ -174,6 +174,23 @@ def _mixture_log_prob_loop(data, weights, means, scales):
     return np.array(result)
 
 
+def _log_joint_by_hand(data, weights, means, scales):
+    distances = (data[:, None] - means) / scales
+    return np.log(weights) - np.log(scales) - 0.5 * np.log(2 * np.pi) - 0.5 * distances**2
+
+
+def _mixture_log_prob_by_hand(data, *parameters):
+    table = _log_joint_by_hand(data, *parameters)
+    tops = table.max(axis=1)
+    return tops + np.log(np.exp(table - tops[:, None]).sum(axis=1))
+
+
+def _responsibilities_by_hand(data, *parameters):
+    table = _log_joint_by_hand(data, *parameters)
+    odds = np.exp(table - table.max(axis=1)[:, None])
+    return odds / odds.sum(axis=1)[:, None]
+
+
 def _mixture_torch(weights, means, scales):
     components = torch.distributions.Normal(torch.as_tensor(means), torch.as_tensor(scales))
     return torch.distributions.MixtureSameFamily(torch.distributions.Categorical(torch.as_tensor(weights)), components)
@@ -218,6 +235,7 @@ mixture_log_prob = Exercise(
     returns="log-density",
     reference=_mixture_log_prob,
     spellings={
+        "by hand": _mixture_log_prob_by_hand,
         "loop": _mixture_log_prob_loop,
         "torch": lambda data, *parameters: _mixture_torch(*parameters).log_prob(torch.as_tensor(data)),
         "logaddexp": lambda data, *parameters: np.logaddexp.reduce(_log_joint(data, *parameters), axis=1),
@@ -327,6 +345,7 @@ responsibilities = Exercise(
     returns="responsibilities",
     reference=_responsibilities,
     spellings={
+        "by hand": _responsibilities_by_hand,
         "loop": _responsibilities_loop,
         "torch": _responsibilities_torch,
         "softmax": lambda data, *parameters: special.softmax(_log_joint(data, *parameters), axis=1),
@@ -467,6 +486,20 @@ anomalies = Exercise(
             lambda training, new, share: new < np.quantile(new, share),
             "You take the threshold from the new data. Then the same share of them is flagged, however strange or "
             "ordinary they all are. What is usual was learned from the training data.",
+        ),
+        Misconception(
+            "threshold from all data",
+            lambda training, new, share: new < np.quantile(np.append(training, new), share),
+            "You take the threshold from all log-densities, the new ones among them. Then strange new points lower "
+            "it, and hide themselves. What is usual was learned from the training data alone.",
+        ),
+        Misconception(
+            "both tails",
+            lambda training, new, share: (
+                (new < np.quantile(training, share / 2)) | (new > np.quantile(training, 1 - share / 2))
+            ),
+            "You flag both ends, half of the share at each. A high log-density is no anomaly: such a point is as "
+            "ordinary as can be. The whole share belongs to the lower end.",
         ),
         Misconception(
             "the same share for all",

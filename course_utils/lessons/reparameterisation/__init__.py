@@ -1,5 +1,6 @@
 """Lesson 06, the reparameterisation trick: its explorers, its exercises and its problems."""
 
+from course_utils.lessons import close
 from course_utils.lessons.reparameterisation.exercises import (
     EXERCISES,
     correlated_sample,
@@ -17,6 +18,8 @@ from course_utils.lessons.reparameterisation.explorers import (
 )
 from course_utils.lessons.reparameterisation.problems import PROBLEMS, rate_gradient, regression_log_joint
 from course_utils.lessons.reparameterisation.recall import RECALL
+
+close(__name__)
 
 __all__ = [
     "EXERCISES",

@@ -1,7 +1,10 @@
 """Lesson 00, start here: its explorers and its exercises."""
 
+from course_utils.lessons import close
 from course_utils.lessons.start_here.exercises import EXERCISES, log_sum_exp
 from course_utils.lessons.start_here.explorers import EXPLORERS, digit_plane, one_latent
+
+close(__name__)
 
 __all__ = [
     "EXERCISES",

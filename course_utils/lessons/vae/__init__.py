@@ -1,5 +1,6 @@
 """Lesson 08, the variational autoencoder: explorers, exercises, problems, and questions about earlier lessons."""
 
+from course_utils.lessons import close
 from course_utils.lessons.vae.clinic import EPOCHS, FAULTS, patients
 from course_utils.lessons.vae.exercises import (
     EXERCISES,
@@ -23,6 +24,8 @@ from course_utils.lessons.vae.explorers import (
 from course_utils.lessons.vae.models import DEEP, gaussian_vae, plain_autoencoder, split_digits, train
 from course_utils.lessons.vae.problems import PROBLEMS, diagnose_six, elbo_terms_with_gaps, train_vae
 from course_utils.lessons.vae.recall import RECALL
+
+close(__name__)
 
 __all__ = [
     "BALANCES",

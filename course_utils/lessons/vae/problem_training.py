@@ -156,7 +156,8 @@ def _slip(networks, test, code, noise, found):
     if found.kl > 25:
         return "no KL"
     others = _black_and_white(mirrored=False)[1]
-    if networks.terms(others, networks.encode(others), noise[:1]).elbo > found.elbo + _OTHER_DIGITS:
+    on_others = networks.terms(others, networks.encode(others), noise[:1]).elbo
+    if on_others > max(found.elbo + _OTHER_DIGITS, _without_latents(others)):  # it knows them, not only less badly
         return "other digits"
     if networks.terms(test, code, 0 * noise[:1]).reconstruction > max(found.reconstruction + 5, without_latents):
         return "no noise"

@@ -1,5 +1,6 @@
 """Lesson 04, variational inference: its explorers, its exercises and its problems."""
 
+from course_utils.lessons import close
 from course_utils.lessons.variational_inference.exercises import (
     EXERCISES,
     elbo_estimate,
@@ -17,6 +18,8 @@ from course_utils.lessons.variational_inference.explorers import (
 )
 from course_utils.lessons.variational_inference.problems import PROBLEMS, judge_q, mean_field_table, update_row_rates
 from course_utils.lessons.variational_inference.recall import RECALL
+
+close(__name__)
 
 __all__ = [
     "EXERCISES",
