@@ -216,7 +216,7 @@ def test_the_time_limit_ends_what_never_ends(total, name):
     start = time.monotonic()
     verdict = total.examine(SLOW[name])
     assert verdict.kind == "too_slow"
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 15  # and not for ever; what has piled up is freed first
 
 
 def _falls_to(threads):
@@ -306,7 +306,7 @@ def test_a_raised_recursion_limit_is_put_back_and_deep_recursion_ends_in_time(to
     before, start = sys.getrecursionlimit(), time.monotonic()
     assert total.examine(deep).kind == "raised"
     assert sys.getrecursionlimit() == before
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 15  # and not for ever; what has piled up is freed first
 
 
 def test_random_states_are_put_back(exercise):
@@ -370,7 +370,7 @@ def test_a_keyboard_interrupt_while_waiting_passes_through(exercise):
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         exercise.examine(SLOW["loops"])
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 15  # and not for ever; what has piled up is freed first
     assert _falls_to(before), "the reader's loop still runs"
 
 
