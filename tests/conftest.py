@@ -1,5 +1,6 @@
 """What holds for all tests: they run without network, and so does every kernel they start."""
 
+import gc
 import importlib
 import os
 import runpy
@@ -29,6 +30,16 @@ def pytest_configure():
     inherited = [Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     search = dict.fromkeys([OFFLINE, ROOT, *inherited])  # a kernel works in another folder: no relative entries
     os.environ["PYTHONPATH"] = os.pathsep.join(map(str, search))
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector what was made while tests were collected.
+
+    It lives to the end. Functions that pile up objects, of which there are hundreds, otherwise have it searched again
+    and again, a second each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_make_parametrize_id(val, argname):

@@ -206,8 +206,8 @@ class _Attempt(threading.Thread):
                 self.start()
             finally:
                 threading.stack_size(before)
-            while not self._over.is_set() and time.monotonic() < deadline:
-                self._over.wait(0.05)  # in short steps: on Windows a longer wait could not be interrupted
+            while not self._over.is_set() and (left := deadline - time.monotonic()) > 0:
+                self._over.wait(min(left, 0.05))  # in short steps: on Windows a longer wait could not be interrupted
         finally:  # also when the reader presses 'interrupt', be it while the thread starts or while the check waits
             self._end()
 
