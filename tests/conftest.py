@@ -33,13 +33,26 @@ def pytest_configure():
 
 
 def pytest_collection_finish():
-    """Spare the garbage collector what was made while tests were collected.
+    """Spare the garbage collector what was made while tests were collected: it lives to the end."""
+    _spare()
 
-    It lives to the end. Functions that pile up objects, of which there are hundreds, otherwise have it searched again
-    and again, a second each time.
+
+def pytest_runtest_logfinish():
+    """Spare it also what tests have left, between two of them, whenever all was searched since.
+
+    Functions that pile up objects, of which there are hundreds, otherwise have everything searched again and again.
     """
+    if gc.get_stats()[-1]["collections"] != _searched[-1]:
+        _spare()
+
+
+_searched = [0]  # how often the oldest objects had been searched when they were spared
+
+
+def _spare():
     gc.collect()
     gc.freeze()
+    _searched[:] = [gc.get_stats()[-1]["collections"]]
 
 
 def pytest_make_parametrize_id(val, argname):
