@@ -1,5 +1,6 @@
 """What holds for all tests: they run without network, and so does every kernel they start."""
 
+import gc
 import importlib
 import os
 import runpy
@@ -29,6 +30,29 @@ def pytest_configure():
     inherited = [Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     search = dict.fromkeys([OFFLINE, ROOT, *inherited])  # a kernel works in another folder: no relative entries
     os.environ["PYTHONPATH"] = os.pathsep.join(map(str, search))
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector what was made while tests were collected: it lives to the end."""
+    _spare()
+
+
+def pytest_runtest_logfinish():
+    """Spare it also what tests have left, between two of them, whenever all was searched since.
+
+    Functions that pile up objects, of which there are hundreds, otherwise have everything searched again and again.
+    """
+    if gc.get_stats()[-1]["collections"] != _searched[-1]:
+        _spare()
+
+
+_searched = [0]  # how often the oldest objects had been searched when they were spared
+
+
+def _spare():
+    gc.collect()
+    gc.freeze()
+    _searched[:] = [gc.get_stats()[-1]["collections"]]
 
 
 def pytest_make_parametrize_id(val, argname):

@@ -253,16 +253,16 @@ class Exercise:
         Nothing is said and nothing is counted. Each probe has the whole time limit.
         """
         with running.session_kept():
-            for position, probe in enumerate(self._inputs() if probes is None else probes):
+            if probes is not None:  # right answers run through all of them: one thread does
+                runs = running.run_each(function, probes, self._as_parts, self.seconds)
+                if runs and (runs[-1].outcome != "returned" or self._spoilt(runs)):
+                    return False
+                return self._same([run.value for run in runs], self._right_on(probes))
+            for probe, right in zip(self._inputs(), self._right(), strict=True):
                 run = running.run(function, probe, self._as_parts, time.monotonic() + self.seconds)
-                if run.outcome != "returned" or self._spoilt([run]):
+                if run.outcome != "returned" or self._spoilt([run]) or not self._same([run.value], [right]):
                     return False
-                right = self._right()[position] if probes is None else self._results_of(self._reference, [probe])[0]
-                if not self._same([run.value], [right]):
-                    return False
-            return bool(
-                probes is not None or not self.gradients or gradient_trouble(self, function, time.monotonic()) is None
-            )
+            return not self.gradients or gradient_trouble(self, function, time.monotonic()) is None
 
     # --- the inputs and what is known of them -------------------------------------------------------------------------
 
@@ -281,6 +281,14 @@ class Exercise:
         if "right" not in self._known:
             self._known["right"] = self._results_of(self._reference)
         return self._known["right"]
+
+    def _right_on(self, probes):
+        """Return the right results on other probes, kept until others are asked for."""
+        known, results = self._known.get("right on", (None, None))
+        if known is not probes:
+            results = self._results_of(self._reference, probes)
+            self._known["right on"] = probes, results
+        return results
 
     def _fresh_ones(self, count):
         """Return further draws of the law with the right results, made once; none without a law."""

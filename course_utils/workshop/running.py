@@ -70,18 +70,50 @@ class Run:
 def run(function, probe, convert, deadline):
     """Call `function` on a copy of `probe`, and convert what it returns, in a thread with a time limit."""
     arguments = deepcopy(probe)
+    (outcome, value, words), printed, peeked = _attempted(lambda: _report(function, arguments, convert), deadline)
+    changed = switched_on = ()
+    if outcome == "returned":
+        changed, switched_on = _spoilt(probe, arguments)
+    return Run(outcome, value, words, printed, changed, switched_on, peeked)
+
+
+def run_each(function, probes, convert, seconds):
+    """Call `function` on a copy of each of `probes`, all in one thread, and each with the whole time limit.
+
+    Returns the runs up to the first that returned nothing. What was printed is not kept, and what was replaced is put
+    back at the end only: `run` is for what a learner wrote.
+    """
+    arguments, reports = deepcopy(list(probes)), []
 
     def work():
-        try:
-            value = function(*arguments)
-            return ("ellipsis", None, "") if value is Ellipsis else ("returned", convert(value), "")
-        except Unfit as unfit:
-            return "unfit", unfit, ""
-        except _TimeIsUp:
-            raise
-        except BaseException as error:  # SystemExit and the like belong to the reader's function, not to the kernel
-            return "raised", error, _exception_words(error)
+        for each in arguments:
+            threading.current_thread().deadline = time.monotonic() + seconds
+            reports.append(_report(function, each, convert))
+            if reports[-1][0] != "returned":
+                break
+        return "returned", None, ""
 
+    (outcome, *_), _, peeked = _attempted(work, time.monotonic() + seconds)
+    pairs = zip(reports, probes, arguments, strict=False)
+    runs = [Run(*report, "", *_spoilt(probe, after), peeked) for report, probe, after in pairs]
+    return runs if outcome == "returned" else [*runs, Run(outcome, peeked=peeked)]
+
+
+def _report(function, arguments, convert):
+    """Return what becomes of one call, as the first three entries of a `Run`."""
+    try:
+        value = function(*arguments)
+        return ("ellipsis", None, "") if value is Ellipsis else ("returned", convert(value), "")
+    except Unfit as unfit:
+        return "unfit", unfit, ""
+    except _TimeIsUp:
+        raise
+    except BaseException as error:  # SystemExit and the like belong to the reader's function, not to the kernel
+        return "raised", error, _exception_words(error)
+
+
+def _attempted(work, deadline):
+    """Do work in a thread with a time limit; return its report, what was printed, and whether it peeked."""
     context = contextvars.copy_context()
     printed = _Bounded()
     redirected = contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed)
@@ -90,13 +122,14 @@ def run(function, probe, convert, deadline):
         attempt = _Attempt(lambda: context.run(work))
         attempt.until(deadline)
     _pending.extend(_restore())  # at once: what follows, and the next call, must not meet it
-    outcome, value, words = attempt.report
-    changed = switched_on = ()
-    if outcome == "returned":
-        pairs = list(enumerate(zip(probe, arguments, strict=True)))
-        changed = tuple(position for position, (before, after) in pairs if not _identical(before, after))
-        switched_on = tuple(position for position, (before, after) in pairs if _asks(after) and not _asks(before))
-    return Run(outcome, value, words, printed.text.rstrip(), changed, switched_on, attempt.peeked)
+    return attempt.report, printed.text.rstrip(), attempt.peeked
+
+
+def _spoilt(before, after):
+    """Return the positions of arguments that were changed in place, and of those that ask for a gradient since."""
+    pairs = list(enumerate(zip(before, after, strict=True)))
+    changed = tuple(position for position, (old, new) in pairs if not _identical(old, new))
+    return changed, tuple(position for position, (old, new) in pairs if _asks(new) and not _asks(old))
 
 
 @contextlib.contextmanager
@@ -160,6 +193,7 @@ class _Attempt(threading.Thread):
         super().__init__(name="exercise", daemon=True)
         self.report = ("too_slow", None, "")
         self.peeked = False
+        self.deadline = math.inf
         self._work = work
         self._gate = threading.Lock()
         self._cancelled = self._interruptible = self._sent = False
@@ -199,15 +233,16 @@ class _Attempt(threading.Thread):
                 pass
 
     def until(self, deadline):
-        """Start, wait until the work is over; at the deadline, or when interrupted, make it end."""
+        """Start, wait until the work is over; at the deadline (work may move it), or when interrupted, make it end."""
+        self.deadline = deadline
         before = threading.stack_size(_STACK_BYTES)
         try:
             try:
                 self.start()
             finally:
                 threading.stack_size(before)
-            while not self._over.is_set() and time.monotonic() < deadline:
-                self._over.wait(0.05)  # in short steps: on Windows a longer wait could not be interrupted
+            while not self._over.is_set() and (left := self.deadline - time.monotonic()) > 0:
+                self._over.wait(min(left, 0.05))  # in short steps: on Windows a longer wait could not be interrupted
         finally:  # also when the reader presses 'interrupt', be it while the thread starts or while the check waits
             self._end()
 
@@ -456,5 +491,5 @@ def _restore():
 
 watch_libraries()
 
-__all__ = ["Run", "Unfit", "in_attempt", "is_array", "restore_replaced", "run", "session_kept", "watch"]
+__all__ = ["Run", "Unfit", "in_attempt", "is_array", "restore_replaced", "run", "run_each", "session_kept", "watch"]
 __all__ += ["watch_libraries"]
