@@ -67,9 +67,9 @@ def hourglass(data_dim: int, latent_dim: int, hidden: Sequence[int] = (), *, ima
     return Drawing(
         sketch.figure,
         "An autoencoder as a row of upright bars, one for each layer, as high as the square root of its size. "
-        f"The encoder leads from the {data_dim} numbers of the picture x {there} to the {latent_dim} of the code z; the "
-        f"decoder leads {back} to the {data_dim} of the picture x-hat. Below, arrows from x and from x-hat meet in the "
-        "loss, the squared distance of the two.",
+        f"The encoder leads from the {data_dim} numbers of the picture x {there} to the {latent_dim} of the code z; "
+        f"the decoder leads {back} to the {data_dim} of the picture x-hat. Below, arrows from x and from x-hat meet in "
+        "the loss, the squared distance of the two.",
     )
 
 
@@ -86,7 +86,7 @@ def vae(data_dim: int, latent_dim: int, hidden: Sequence[int], *, images: Any = 
     x = sketch.picture("x", before, "$x$", Place(centres[0], middle, 0.95, 0.95), palette.data)
     trunk = sketch.box("shared", "shared\nlayers", Place(centres[1], middle, 1.0, 1.9), _Q)
     q = sketch.box("q", "", Place(centres[2], middle, 1.62, 2.2), _Q, dashed=True, empty=True)
-    sketch.text("q above", "$q(z\\,|\\,x)$", q.x, q.at(0, 1)[1] + 0.24, size=16)
+    sketch.text("q above", r"$q(z\,|\,x)$", q.x, q.at(0, 1)[1] + 0.24, size=16)
     heads = ("mean", "mean\n$\\mu$", 0.5), ("log_var", "log-variance\n$\\log\\,\\sigma^2$", -0.5)
     draw = sketch.box("z", "draw\n$z=\\mu+\\sigma\\,\\varepsilon$", Place(centres[3], middle, 1.45, 1.9), _Q, size=15)
     for name, words, up in heads:
@@ -95,11 +95,11 @@ def vae(data_dim: int, latent_dim: int, hidden: Sequence[int], *, images: Any = 
         sketch.arrow(f"{name} to z", head.at(1), (draw.at(-1)[0], head.y))
     sketch.text("shape shared", shared, (trunk.at(1)[0] + q.at(-1)[0]) / 2, middle)
     sketch.text("shape heads", code, (q.at(1)[0] + draw.at(-1)[0]) / 2, middle)
-    noise = sketch.circle("noise", "$\\varepsilon$", draw.x, 4.85, _RANDOM, bold_ring=True)
+    noise = sketch.circle("noise", r"$\varepsilon$", draw.x, 4.85, _RANDOM, bold_ring=True)
     sketch.arrow("noise to z", noise.at(0, -1.1), draw.at(0, 1))
     sketch.text("shape noise", f"noise {code}", noise.at(1)[0] + 0.14, noise.y, ha="left")
     decoder = sketch.box("decoder", "decoder", Place(centres[4], middle, 1.0, 1.9), _P)
-    x_hat = sketch.picture("x_hat", after, "$\\hat{x}$", Place(centres[5], middle, 0.95, 0.95), _P)
+    x_hat = sketch.picture("x_hat", after, r"$\hat{x}$", Place(centres[5], middle, 0.95, 0.95), _P)
     _shaped_arrow(sketch, "x to shared", pixels, x, trunk)
     _shaped_arrow(sketch, "z to decoder", code, draw, decoder)
     _shaped_arrow(sketch, "decoder to x_hat", pixels, decoder, x_hat)
@@ -138,14 +138,14 @@ def categorical_vae(data_dim: int, latents: int, classes: int, *, images: Any = 
     x = sketch.picture("x", before, "$x$", Place(centres[0], middle, 0.95, 0.95), palette.data)
     encoder = sketch.box("encoder", "encoder", Place(centres[1], middle, 1.0, 1.9), _Q)
     q = sketch.box("q", "", Place(centres[2], middle, table + 0.24, 1.9), _Q, dashed=True, empty=True)
-    sketch.text("q above", "$q(z\\,|\\,x)$", q.x, q.at(0, 1)[1] + 0.24, size=16)
+    sketch.text("q above", r"$q(z\,|\,x)$", q.x, q.at(0, 1)[1] + 0.24, size=16)
     probabilities, relaxed = _example(min(latents, 6), min(classes, 12))
     sketch.text("logits above", "logits", q.x, middle + 0.68)
     logits = sketch.cells("logits", probabilities, Place(q.x, middle + 0.03, table, 0.75), _Q)
     sketch.text("shape logits", choices, q.x, middle - 0.66)
     soft = sketch.box("softmax", "", Place(centres[3], middle, 1.25, 1.9), _Q)
     sketch.text("softmax", "softmax of", soft.x, middle + 0.42)
-    sketch.text("scores", "$\\dfrac{\\mathrm{logits}+G}{\\tau}$", soft.x, middle - 0.18, size=16)
+    sketch.text("scores", r"$\dfrac{\mathrm{logits}+G}{\tau}$", soft.x, middle - 0.18, size=16)
     noise = sketch.circle("noise", "$G$", soft.x - 0.3, 4.85, _RANDOM, bold_ring=True)
     sketch.text("noise words", "Gumbel noise", noise.at(-1)[0] - 0.14, noise.y, ha="right")
     heat = sketch.dot("temperature", soft.x + 0.32, 4.85, palette.data)
@@ -156,7 +156,7 @@ def categorical_vae(data_dim: int, latents: int, classes: int, *, images: Any = 
     sketch.text("z above", "relaxed $z$", draw.x, middle + 0.65)
     sketch.text("shape z", choices, draw.x, middle - 0.66)
     decoder = sketch.box("decoder", "decoder", Place(centres[5], middle, 1.0, 1.9), _P)
-    x_hat = sketch.picture("x_hat", after, "$\\hat{x}$", Place(centres[6], middle, 0.95, 0.95), _P)
+    x_hat = sketch.picture("x_hat", after, r"$\hat{x}$", Place(centres[6], middle, 0.95, 0.95), _P)
     _shaped_arrow(sketch, "x to encoder", pixels, x, encoder)
     sketch.arrow("encoder to logits", encoder.at(1), (logits.at(-1)[0], middle))
     sketch.arrow("logits to softmax", (logits.at(1)[0], middle), soft.at(-1))
