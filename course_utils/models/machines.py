@@ -82,7 +82,7 @@ def vae(data_dim: int, latent_dim: int, hidden: Sequence[int], *, images: Any = 
     before, after = _pictures(images, data_dim)
     pixels, shared, code = _shape(data_dim), _shape(hidden[-1]), _shape(latent_dim)
     centres, width = _columns([0.95, 1.0, 1.62, 1.45, 1.0, 0.95], [pixels, shared, code, code, pixels])
-    sketch, middle = Sketch(width, 5.3), 3.2
+    sketch, middle = Sketch(width, 4.8), 2.8
     x = sketch.picture("x", before, "$x$", Place(centres[0], middle, 0.95, 0.95), palette.data)
     trunk = sketch.box("shared", "shared\nlayers", Place(centres[1], middle, 1.0, 1.9), _Q)
     q = sketch.box("q", "", Place(centres[2], middle, 1.62, 2.2), _Q, dashed=True, empty=True)
@@ -95,7 +95,7 @@ def vae(data_dim: int, latent_dim: int, hidden: Sequence[int], *, images: Any = 
         sketch.arrow(f"{name} to z", head.at(1), (draw.at(-1)[0], head.y))
     sketch.text("shape shared", shared, (trunk.at(1)[0] + q.at(-1)[0]) / 2, middle)
     sketch.text("shape heads", code, (q.at(1)[0] + draw.at(-1)[0]) / 2, middle)
-    noise = sketch.circle("noise", r"$\varepsilon$", draw.x, 4.85, _RANDOM, bold_ring=True)
+    noise = sketch.circle("noise", r"$\varepsilon$", draw.x, 4.4, _RANDOM, bold_ring=True)
     sketch.arrow("noise to z", noise.at(0, -1.1), draw.at(0, 1))
     sketch.text("shape noise", f"noise {code}", noise.at(1)[0] + 0.14, noise.y, ha="left")
     decoder = sketch.box("decoder", "decoder", Place(centres[4], middle, 1.0, 1.9), _P)
@@ -134,7 +134,7 @@ def categorical_vae(data_dim: int, latents: int, classes: int, *, images: Any = 
     centres, width = _columns(
         [0.95, 1.0, table + 0.24, 1.25, table, 1.0, 0.95], [pixels, None, None, None, flat, pixels]
     )
-    sketch, middle = Sketch(width, 5.3), 3.2
+    sketch, middle = Sketch(width, 4.8), 2.8
     x = sketch.picture("x", before, "$x$", Place(centres[0], middle, 0.95, 0.95), palette.data)
     encoder = sketch.box("encoder", "encoder", Place(centres[1], middle, 1.0, 1.9), _Q)
     q = sketch.box("q", "", Place(centres[2], middle, table + 0.24, 1.9), _Q, dashed=True, empty=True)
@@ -146,9 +146,9 @@ def categorical_vae(data_dim: int, latents: int, classes: int, *, images: Any = 
     soft = sketch.box("softmax", "", Place(centres[3], middle, 1.25, 1.9), _Q)
     sketch.text("softmax", "softmax of", soft.x, middle + 0.42)
     sketch.text("scores", r"$\dfrac{\mathrm{logits}+G}{\tau}$", soft.x, middle - 0.18, size=16)
-    noise = sketch.circle("noise", "$G$", soft.x - 0.3, 4.85, _RANDOM, bold_ring=True)
+    noise = sketch.circle("noise", "$G$", soft.x - 0.3, 4.4, _RANDOM, bold_ring=True)
     sketch.text("noise words", "Gumbel noise", noise.at(-1)[0] - 0.14, noise.y, ha="right")
-    heat = sketch.dot("temperature", soft.x + 0.32, 4.85, palette.data)
+    heat = sketch.dot("temperature", soft.x + 0.32, 4.4, palette.data)
     sketch.text("temperature words", "temperature $\\tau$", heat.at(1)[0] + 0.12, heat.y, ha="left")
     sketch.arrow("noise to softmax", noise.at(0, -1.1), (noise.x, soft.at(0, 1)[1]))
     sketch.arrow("temperature to softmax", heat.at(0, -1), (heat.x, soft.at(0, 1)[1]))
@@ -251,15 +251,15 @@ def training_step(batch: int, data_dim: int, latent_dim: int) -> Drawing:
         ("decode", f"$\\hat{{x}}$  {pixels}", _P),
         ("compare", "loss = −ELBO\none number", palette.data),
     )
-    sketch = Sketch(10.6, 4.2)
+    sketch = Sketch(10.6, 3.25)
     places = []
     for number, (title, words, colour) in enumerate(stations, start=1):
-        place = Place(1.12 + 2.09 * (number - 1), 3.25, 1.8, 1.5)
+        place = Place(1.12 + 2.09 * (number - 1), 2.46, 1.8, 1.34)
         places.append(_station(sketch, number, title, words, place, colour))
     for number, (left, right) in enumerate(itertools.pairwise(places), start=1):
         sketch.arrow(f"{number} to {number + 1}", left.at(1), right.at(-1))
-    back = Place(8.43, 0.8, 3.9, 1.2)
-    step = Place(2.17, 0.8, 3.9, 1.2)
+    back = Place(8.43, 0.72, 3.9, 1.26)
+    step = Place(2.17, 0.72, 3.9, 1.26)
     _station(
         sketch,
         6,
@@ -272,7 +272,7 @@ def training_step(batch: int, data_dim: int, latent_dim: int) -> Drawing:
     sketch.arrow("5 to 6", places[-1].at(0, -1), (places[-1].x, back.at(0, 1)[1]))
     sketch.arrow("6 to 7", back.at(-1), step.at(1))
     sketch.arrow("7 to 1", (places[0].x, step.at(0, 1)[1]), places[0].at(0, -1))
-    sketch.text("again", "with the next batch", places[0].x + 0.15, 1.9, ha="left")
+    sketch.text("again", "with the next batch", places[0].x + 0.15, 1.56, ha="left")
     return Drawing(
         sketch.figure,
         "One training step as a circle of seven stations. Above, from left to right: 1, take a batch x "
@@ -291,7 +291,7 @@ _LOSS_WORDS = (
 
 def _loss(sketch: Sketch, width: float, x: Place, q: Place, x_hat: Place, left: float, prior: str) -> None:
     """Draw both terms under the places where they are computed, and the loss between them."""
-    row, base = 1.25, 0.35
+    row, base = 0.98, 0.22
     prior_box = sketch.box(
         "prior", prior, Place(left, row, words_width(max(prior.split("\n"), key=len)) + 0.3, 0.85), palette.prior
     )
