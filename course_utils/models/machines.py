@@ -67,9 +67,9 @@ def hourglass(data_dim: int, latent_dim: int, hidden: Sequence[int] = (), *, ima
     return Drawing(
         sketch.figure,
         "An autoencoder as a row of upright bars, one for each layer, as high as the square root of its size. "
-        f"The encoder leads from the {data_dim} numbers of the picture x {there} to the {latent_dim} of the code z; the "
-        f"decoder leads {back} to the {data_dim} of the picture x-hat. Below, arrows from x and from x-hat meet in the "
-        "loss, the squared distance of the two.",
+        f"The encoder leads from the {data_dim} numbers of the picture x {there} to the {latent_dim} of the code z; "
+        f"the decoder leads {back} to the {data_dim} of the picture x-hat. Below, arrows from x and from x-hat meet in "
+        "the loss, the squared distance of the two.",
     )
 
 
@@ -82,11 +82,11 @@ def vae(data_dim: int, latent_dim: int, hidden: Sequence[int], *, images: Any = 
     before, after = _pictures(images, data_dim)
     pixels, shared, code = _shape(data_dim), _shape(hidden[-1]), _shape(latent_dim)
     centres, width = _columns([0.95, 1.0, 1.62, 1.45, 1.0, 0.95], [pixels, shared, code, code, pixels])
-    sketch, middle = Sketch(width, 5.3), 3.2
+    sketch, middle = Sketch(width, 4.8), 2.8
     x = sketch.picture("x", before, "$x$", Place(centres[0], middle, 0.95, 0.95), palette.data)
     trunk = sketch.box("shared", "shared\nlayers", Place(centres[1], middle, 1.0, 1.9), _Q)
     q = sketch.box("q", "", Place(centres[2], middle, 1.62, 2.2), _Q, dashed=True, empty=True)
-    sketch.text("q above", "$q(z\\,|\\,x)$", q.x, q.at(0, 1)[1] + 0.24, size=16)
+    sketch.text("q above", r"$q(z\,|\,x)$", q.x, q.at(0, 1)[1] + 0.24, size=16)
     heads = ("mean", "mean\n$\\mu$", 0.5), ("log_var", "log-variance\n$\\log\\,\\sigma^2$", -0.5)
     draw = sketch.box("z", "draw\n$z=\\mu+\\sigma\\,\\varepsilon$", Place(centres[3], middle, 1.45, 1.9), _Q, size=15)
     for name, words, up in heads:
@@ -95,11 +95,11 @@ def vae(data_dim: int, latent_dim: int, hidden: Sequence[int], *, images: Any = 
         sketch.arrow(f"{name} to z", head.at(1), (draw.at(-1)[0], head.y))
     sketch.text("shape shared", shared, (trunk.at(1)[0] + q.at(-1)[0]) / 2, middle)
     sketch.text("shape heads", code, (q.at(1)[0] + draw.at(-1)[0]) / 2, middle)
-    noise = sketch.circle("noise", "$\\varepsilon$", draw.x, 4.85, _RANDOM, bold_ring=True)
+    noise = sketch.circle("noise", r"$\varepsilon$", draw.x, 4.4, _RANDOM, bold_ring=True)
     sketch.arrow("noise to z", noise.at(0, -1.1), draw.at(0, 1))
     sketch.text("shape noise", f"noise {code}", noise.at(1)[0] + 0.14, noise.y, ha="left")
     decoder = sketch.box("decoder", "decoder", Place(centres[4], middle, 1.0, 1.9), _P)
-    x_hat = sketch.picture("x_hat", after, "$\\hat{x}$", Place(centres[5], middle, 0.95, 0.95), _P)
+    x_hat = sketch.picture("x_hat", after, r"$\hat{x}$", Place(centres[5], middle, 0.95, 0.95), _P)
     _shaped_arrow(sketch, "x to shared", pixels, x, trunk)
     _shaped_arrow(sketch, "z to decoder", code, draw, decoder)
     _shaped_arrow(sketch, "decoder to x_hat", pixels, decoder, x_hat)
@@ -134,21 +134,21 @@ def categorical_vae(data_dim: int, latents: int, classes: int, *, images: Any = 
     centres, width = _columns(
         [0.95, 1.0, table + 0.24, 1.25, table, 1.0, 0.95], [pixels, None, None, None, flat, pixels]
     )
-    sketch, middle = Sketch(width, 5.3), 3.2
+    sketch, middle = Sketch(width, 4.8), 2.8
     x = sketch.picture("x", before, "$x$", Place(centres[0], middle, 0.95, 0.95), palette.data)
     encoder = sketch.box("encoder", "encoder", Place(centres[1], middle, 1.0, 1.9), _Q)
     q = sketch.box("q", "", Place(centres[2], middle, table + 0.24, 1.9), _Q, dashed=True, empty=True)
-    sketch.text("q above", "$q(z\\,|\\,x)$", q.x, q.at(0, 1)[1] + 0.24, size=16)
+    sketch.text("q above", r"$q(z\,|\,x)$", q.x, q.at(0, 1)[1] + 0.24, size=16)
     probabilities, relaxed = _example(min(latents, 6), min(classes, 12))
     sketch.text("logits above", "logits", q.x, middle + 0.68)
     logits = sketch.cells("logits", probabilities, Place(q.x, middle + 0.03, table, 0.75), _Q)
     sketch.text("shape logits", choices, q.x, middle - 0.66)
     soft = sketch.box("softmax", "", Place(centres[3], middle, 1.25, 1.9), _Q)
     sketch.text("softmax", "softmax of", soft.x, middle + 0.42)
-    sketch.text("scores", "$\\dfrac{\\mathrm{logits}+G}{\\tau}$", soft.x, middle - 0.18, size=16)
-    noise = sketch.circle("noise", "$G$", soft.x - 0.3, 4.85, _RANDOM, bold_ring=True)
+    sketch.text("scores", r"$\dfrac{\mathrm{logits}+G}{\tau}$", soft.x, middle - 0.18, size=16)
+    noise = sketch.circle("noise", "$G$", soft.x - 0.3, 4.4, _RANDOM, bold_ring=True)
     sketch.text("noise words", "Gumbel noise", noise.at(-1)[0] - 0.14, noise.y, ha="right")
-    heat = sketch.dot("temperature", soft.x + 0.32, 4.85, palette.data)
+    heat = sketch.dot("temperature", soft.x + 0.32, 4.4, palette.data)
     sketch.text("temperature words", "temperature $\\tau$", heat.at(1)[0] + 0.12, heat.y, ha="left")
     sketch.arrow("noise to softmax", noise.at(0, -1.1), (noise.x, soft.at(0, 1)[1]))
     sketch.arrow("temperature to softmax", heat.at(0, -1), (heat.x, soft.at(0, 1)[1]))
@@ -156,7 +156,7 @@ def categorical_vae(data_dim: int, latents: int, classes: int, *, images: Any = 
     sketch.text("z above", "relaxed $z$", draw.x, middle + 0.65)
     sketch.text("shape z", choices, draw.x, middle - 0.66)
     decoder = sketch.box("decoder", "decoder", Place(centres[5], middle, 1.0, 1.9), _P)
-    x_hat = sketch.picture("x_hat", after, "$\\hat{x}$", Place(centres[6], middle, 0.95, 0.95), _P)
+    x_hat = sketch.picture("x_hat", after, r"$\hat{x}$", Place(centres[6], middle, 0.95, 0.95), _P)
     _shaped_arrow(sketch, "x to encoder", pixels, x, encoder)
     sketch.arrow("encoder to logits", encoder.at(1), (logits.at(-1)[0], middle))
     sketch.arrow("logits to softmax", (logits.at(1)[0], middle), soft.at(-1))
@@ -251,15 +251,15 @@ def training_step(batch: int, data_dim: int, latent_dim: int) -> Drawing:
         ("decode", f"$\\hat{{x}}$  {pixels}", _P),
         ("compare", "loss = −ELBO\none number", palette.data),
     )
-    sketch = Sketch(10.6, 4.2)
+    sketch = Sketch(10.6, 3.25)
     places = []
     for number, (title, words, colour) in enumerate(stations, start=1):
-        place = Place(1.12 + 2.09 * (number - 1), 3.25, 1.8, 1.5)
+        place = Place(1.12 + 2.09 * (number - 1), 2.46, 1.8, 1.34)
         places.append(_station(sketch, number, title, words, place, colour))
     for number, (left, right) in enumerate(itertools.pairwise(places), start=1):
         sketch.arrow(f"{number} to {number + 1}", left.at(1), right.at(-1))
-    back = Place(8.43, 0.8, 3.9, 1.2)
-    step = Place(2.17, 0.8, 3.9, 1.2)
+    back = Place(8.43, 0.72, 3.9, 1.26)
+    step = Place(2.17, 0.72, 3.9, 1.26)
     _station(
         sketch,
         6,
@@ -272,7 +272,7 @@ def training_step(batch: int, data_dim: int, latent_dim: int) -> Drawing:
     sketch.arrow("5 to 6", places[-1].at(0, -1), (places[-1].x, back.at(0, 1)[1]))
     sketch.arrow("6 to 7", back.at(-1), step.at(1))
     sketch.arrow("7 to 1", (places[0].x, step.at(0, 1)[1]), places[0].at(0, -1))
-    sketch.text("again", "with the next batch", places[0].x + 0.15, 1.9, ha="left")
+    sketch.text("again", "with the next batch", places[0].x + 0.15, 1.56, ha="left")
     return Drawing(
         sketch.figure,
         "One training step as a circle of seven stations. Above, from left to right: 1, take a batch x "
@@ -291,7 +291,7 @@ _LOSS_WORDS = (
 
 def _loss(sketch: Sketch, width: float, x: Place, q: Place, x_hat: Place, left: float, prior: str) -> None:
     """Draw both terms under the places where they are computed, and the loss between them."""
-    row, base = 1.25, 0.35
+    row, base = 0.98, 0.22
     prior_box = sketch.box(
         "prior", prior, Place(left, row, words_width(max(prior.split("\n"), key=len)) + 0.3, 0.85), palette.prior
     )
