@@ -1,12 +1,13 @@
 """Lesson 00, start here: its explorers and its exercises."""
 
 from course_utils.lessons.start_here.exercises import EXERCISES, log_sum_exp
-from course_utils.lessons.start_here.explorers import EXPLORERS, digit_plane, one_latent
+from course_utils.lessons.start_here.explorers import EXPLORERS, digit_plane, machine, one_latent
 
 __all__ = [
     "EXERCISES",
     "EXPLORERS",
     "digit_plane",
     "log_sum_exp",
+    "machine",
     "one_latent",
 ]
