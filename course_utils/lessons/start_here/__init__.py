@@ -2,7 +2,7 @@
 
 from course_utils.lessons import close
 from course_utils.lessons.start_here.exercises import EXERCISES, log_sum_exp
-from course_utils.lessons.start_here.explorers import EXPLORERS, digit_plane, one_latent
+from course_utils.lessons.start_here.explorers import EXPLORERS, digit_plane, machine, one_latent
 
 close(__name__)
 
@@ -11,5 +11,6 @@ __all__ = [
     "EXPLORERS",
     "digit_plane",
     "log_sum_exp",
+    "machine",
     "one_latent",
 ]

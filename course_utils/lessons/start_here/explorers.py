@@ -11,13 +11,25 @@ from course_utils.workshop.data import data_file, old_faithful
 from course_utils.workshop.explorer import Explorer, Slider
 from course_utils.workshop.style import palette
 
+_NOISE = 0.32  # where the slider starts: the noise of greatest likelihood, to within 0.01
+
+
+def machine():
+    """Return the first machine's line (2,), in standard deviations for each unit of z, and its noise in these.
+
+    The line is the direction along which the standardised data vary most, their first principal axis.
+    """
+    data = old_faithful()
+    standardised = (data - data.mean(axis=0)) / data.std(axis=0)
+    variances, axes = np.linalg.eigh(np.cov(standardised, rowvar=False, bias=True))
+    direction = axes[:, -1] * np.sign(axes[0, -1]) * np.sqrt(variances[-1] - variances[0])
+    return direction, _NOISE
+
 
 def _build_one_latent(figure):
     data = old_faithful()
     mean, spread = data.mean(axis=0), data.std(axis=0)
-    # the direction along which the standardised data vary most: its first principal axis
-    variances, axes = np.linalg.eigh(np.cov((data - mean) / spread, rowvar=False, bias=True))
-    direction = axes[:, -1] * np.sign(axes[0, -1]) * np.sqrt(variances[-1] - variances[0])
+    direction, _ = machine()
     rng = np.random.default_rng(0)
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.6))
     grid = np.linspace(-3, 3, 200)
@@ -71,7 +83,7 @@ def one_latent():
         _draw_one_latent,
         [
             Slider("z", label="hidden number", symbol="z", minimum=-3.0, maximum=3.0, step=0.1, value=1.0),
-            Slider("noise", label="noise", symbol="σ", unit="sd", minimum=0.0, maximum=1.0, step=0.01, value=0.32),
+            Slider("noise", label="noise", symbol="σ", unit="sd", minimum=0.0, maximum=1.0, step=0.01, value=_NOISE),
         ],
         name="one_latent",
         title="One hidden number, two measurements",
