@@ -16,6 +16,7 @@ TORCH_ENTROPY = "our entropies are those of torch.distributions"
 TORCH_KL = "our KL to N(0, I) is that of torch.distributions"
 LOOP = "our loop ends where course_utils's CAVI ends"
 ONE_SWEEP = "1 sweep of ours is that of course_utils: responsibilities"
+SURVIVORS = "survivors: both averaged 2, only Gaussians 2, only weights 4, neither 6"
 
 MUTANTS = {
     "the evidence without the prior": (
@@ -109,6 +110,31 @@ MUTANTS = {
         "square = degrees[k] * distances + 2 / strengths[k]",
         "square = degrees[k] * distances",
         ONE_SWEEP,
+    ),
+    "what the Gaussians lose, without its half": (
+        ".sum(axis=0) / 2\n    return by_weights, halves",
+        ".sum(axis=0) / 4\n    return by_weights, halves",
+        SURVIVORS,
+    ),
+    "what the weights lose, given back by the Gaussians": (
+        "given_back -= 0 if averaged_gaussians else by_gaussians",
+        "given_back -= 0 if averaged_gaussians else by_weights",
+        SURVIVORS,
+    ),
+    "two groups that lie where they are": (
+        "np.repeat([-30, 30], 4)",
+        "np.repeat([0, 0], 4)",
+        "for two groups far apart, the gap is log 2: the price of one naming",
+    ),
+    "draws from p weighted as if from q": (
+        "width = np.sqrt(1 - rho**2)",
+        "width = 1.0",
+        "mean field at ρ = 0.3: the effective share is √(1 − 4ρ²)/(1 − ρ²)",
+    ),
+    "weights turned around": (
+        "np.exp(log_joint(coin_draws) - log_q)",
+        "np.exp(log_joint(coin_draws) + log_q)",
+        "the coin's q is good: more than 99 % of its draws are effective",
     ),
     "N for N_k": (
         "averages = responsibilities.T @ data / counts[:, None]",
