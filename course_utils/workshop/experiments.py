@@ -21,7 +21,7 @@ from course_utils.workshop.running import is_array
 from course_utils.workshop.verdicts import number
 
 _SECONDS = 0.12  # of work
-_WALL_SECONDS = 1.0  # by the clock, should a single call not return
+_WALL_SECONDS = 3.0  # by the clock, should a single call not return
 _INPUTS = 10  # how many inputs are changed, at most
 
 
@@ -40,7 +40,7 @@ class _Experiment:
     """A change of an input, what it shows (True, False, or None where it tells nothing) and the words for it."""
 
     words: str
-    change: Callable  # (arguments by name, those of another input) -> the arguments that change, or None
+    change: Callable  # (arguments by name, those of other inputs) -> the arguments that change, a list of such, or None
     shows: Callable  # (_Answers, close) -> bool or None
     short: str = ""  # of several that hold, those with a short form are told together
     about: str = ""
@@ -74,28 +74,29 @@ def observed(exercise, inputs, answers, wanted, function) -> dict[int, Finding]:
     order = sorted(range(len(inputs)), key=lambda n: -min(sum(map(_size, inputs[n])), 40))[:_INPUTS]
     named = [dict(zip(exercise.arguments, probe, strict=True)) for probe in inputs]
 
-    def holds(number, experiment, part):
-        shown = 0
-        for place, index in enumerate(order):
-            if time.thread_time() > until[0]:
-                return False
-            other = named[order[(place + 1) % len(order)]]
-            changes = _changed(experiment, named[index], other)
-            if changes is None:
-                continue
+    def seen(experiment, index, part):
+        """Yield what the changes of one input show."""
+        others = [named[other] for other in range(index + 1 - len(named), index)]
+        for place, changes in enumerate(_changes(experiment, named[index], others)):
             arguments = tuple({**named[index], **changes}.values())
-            right = parts_of(exercise._reference, (number, index), arguments)
+            key = experiment.words, experiment.short, index, place
+            right = parts_of(exercise._reference, key, arguments)
             if right is None or not np.isfinite(right[part]).all():
                 continue
-            got = parts_of(function, (number, index), arguments)
-            if got is None:
-                continue
-            seen = experiment.shows(
-                _Answers(answers[index][part], wanted[index][part], got[part], right[part]), exercise._close
-            )
-            if seen is False:
+            got = parts_of(function, key, arguments)
+            if got is not None:
+                both = _Answers(answers[index][part], wanted[index][part], got[part], right[part])
+                yield experiment.shows(both, exercise._close)
+
+    def holds(experiment, part):
+        shown = 0
+        for index in order:
+            if time.thread_time() > until[0]:
                 return False
-            shown += bool(seen)
+            verdicts = list(seen(experiment, index, part))
+            if False in verdicts:
+                return False
+            shown += True in verdicts
         return shown >= ENOUGH
 
     def work():
@@ -106,8 +107,8 @@ def observed(exercise, inputs, answers, wanted, function) -> dict[int, Finding]:
             if all(same(got[part], right[part], exercise._close) for got, right in pairs):
                 continue
             holding = []
-            for place, experiment in enumerate(experiments):
-                if (experiment.short or not holding) and holds((place, part), experiment, part):
+            for experiment in experiments:
+                if (experiment.short or not holding) and holds(experiment, part):
                     holding.append(experiment)
                     if not experiment.short:
                         break
@@ -129,12 +130,14 @@ def _either(holding):
     return ", or ".join([first.short, *others[:1]])
 
 
-def _changed(experiment, arguments, other):
+def _changes(experiment, arguments, others):
+    """Return the changes of one input as a list of the arguments that change, with their new values."""
     try:
         with np.errstate(all="ignore"):
-            return experiment.change(arguments, other)
+            changes = experiment.change(arguments, others)
     except (TypeError, ValueError, IndexError, RuntimeError):
-        return None
+        return []
+    return changes if isinstance(changes, list) else [changes] if changes else []
 
 
 def _experiments(named: Sequence[dict], rights: Sequence[np.ndarray]) -> Iterator[_Experiment]:
@@ -149,22 +152,22 @@ def _experiments(named: Sequence[dict], rights: Sequence[np.ndarray]) -> Iterato
             "does not.", lambda a, o, n=name: _replaced(a, o, n), _insensitive,
         )  # fmt: skip
     for name in arrays:
-        for place, word in ((0, "first"), (-1, "last")):
-            yield _Experiment(
-                f"The {word} entry of `{name}` makes no difference to your answer: with another one it stays the same, "
-                "and the right one does not.", lambda a, o, n=name, p=place: _one_replaced(a, o, n, p), _insensitive,
-            )  # fmt: skip
-    for name in arrays:
         yield _Experiment(
             f"The order of the entries of `{name}` changes your answer, and should not.",
-            lambda a, o, n=name: _several(a, n, lambda value: np.roll(value, 1, axis=0)), _sensitive,
+            lambda a, o, n=name: _reordered(a, n), _sensitive,
         )  # fmt: skip
         if any(right.shape[:1] != np.shape(a[name])[:1] for a, right in zip(named, rights, strict=True)):
             continue  # the answers are not for its entries, one by one
         yield _Experiment(
             f"When the first entry of `{name}` changes, your answers for the others change too. Each should depend "
-            "on its own entry alone.", lambda a, o, n=name: _one_replaced(a, o, n, 0), _spills,
+            "on its own entry alone.", lambda a, o, n=name: _one_replaced(a, n, 0), _spills,
         )  # fmt: skip
+    for name in arrays:
+        for place, word in ((0, "first"), (-1, "last")):
+            yield _Experiment(
+                f"The {word} entry of `{name}` makes no difference to your answer: with another one it stays the same, "
+                "and the right one does not.", lambda a, o, n=name, p=place: _one_replaced(a, n, p), _insensitive,
+            )  # fmt: skip
     for name in names:
         all_of = f"all of `{name}`" if name in arrays else f"`{name}`"
         if name in signed:
@@ -250,26 +253,30 @@ def _identity(array):
     return np.zeros_like(array) + np.eye(array.shape[-1])
 
 
-def _replaced(arguments, other, name):
-    value, new = arguments[name], other[name]
-    if not is_array(value):
-        return {name: new} if new != value else None
-    if np.shape(new) == np.shape(value):
-        return None if np.array_equal(np.asarray(new), np.asarray(value)) else {name: new}
-    return _several(arguments, name, lambda array: np.flip(array, 0) if len(array) > 1 else array[..., ::-1])
+def _reordered(arguments, name):
+    orders = (lambda value: np.roll(value, 1, axis=0), lambda value: np.flip(value, axis=0))
+    return [changed for order in orders if (changed := _several(arguments, name, order))]
 
 
-def _one_replaced(arguments, other, name, place):
-    value, new = np.asarray(arguments[name]), np.asarray(other[name])
+def _replaced(arguments, others, name):
+    """Put the argument of up to three other inputs in its place, where they have the same shape."""
+    value = arguments[name]
+    fitting = [other[name] for other in others if np.shape(other[name]) == np.shape(value)]
+    return [{name: new} for new in fitting if not np.array_equal(np.asarray(new), np.asarray(value))][:3]
+
+
+def _one_replaced(arguments, name, place):
+    """Put the largest, and then the smallest, that the argument holds in the place of one entry."""
+    value = np.asarray(arguments[name])
     if value.ndim == 0 or len(value) < 2:
-        return None
-    changed = value.copy()
-    if new.shape[1:] == value.shape[1:] and len(new):
-        changed[place] = new[-1]
-    else:
-        changed[place] = value[1 if place == 0 else 0]
-    changed = _like(arguments[name], changed)
-    return None if changed is None else {name: changed}
+        return []
+    made = []
+    for extreme in (value.max(axis=0), value.min(axis=0)):
+        changed = value.copy()
+        changed[place] = extreme
+        changed = _like(arguments[name], changed)
+        made += [] if changed is None else [{name: changed}]
+    return made
 
 
 def _equated(arguments, first, second):
