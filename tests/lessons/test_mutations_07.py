@@ -63,7 +63,7 @@ MUTANTS = {
     "averages of two digits without their half": (
         "ghosts = (test[:180] + test[180:]) / 2",
         "ghosts = test[:180] + test[180:]",
-        "averages of two digits have a smaller PCA error than digits",
+        "PCA's error takes averages of two digits for digits: AUC below one quarter",
     ),
     "a noisy target": (
         'mending = autoencoders.autoencoder_loss(mender, corruption=("gaussian", 0.5))',
