@@ -120,6 +120,14 @@ def test_code_and_mathematics_are_not_prose(course):
     assert contracts.voice(new_notebook(cells=[text(source)]), course) == []
 
 
+def test_numbers_that_code_outputs_or_an_origin_give_are_passed_over(course):
+    code_and_output = code("steps = 1_289  # of 3", printed("0.6149 nats, 12\u202f012 throws"))
+    words = "1289 steps, 0.61 or 0.615 nats, 61.5 %, 12 012 throws, $10^{-434}$, (Jang, 2017), 300, `4.56`, 512 codes"
+    notebook = new_notebook(cells=[code_and_output, text(words, numbers={"512": "2 ** 9", "4.56": "source: a table"})])
+    assert contracts.stated_numbers(words) == ["1289", "0.615", "61.5", "12012", "4.56", "512"]
+    assert contracts.numbers(notebook, course) == []
+
+
 def test_headings_in_code_are_comments():
     source = "# Title\n\n```python\n# a comment\n```\n\n~~~\n## another\n~~~\n\n## Section ##"
     found = [(heading.level, heading.text) for heading in contracts.headings(new_notebook(cells=[text(source)]))]

@@ -19,6 +19,7 @@ from contracts.cells import (
     verdict,
 )
 from contracts.file import MAX_NOTEBOOK_BYTES
+from contracts.numbers import numbers, stated_numbers
 from contracts.outputs import executed, no_errors, no_widget_state
 from contracts.registry import RULES
 from contracts.slide_show import slides
@@ -39,8 +40,10 @@ __all__ = [
     "minimums",
     "no_errors",
     "no_widget_state",
+    "numbers",
     "slides",
     "starters",
+    "stated_numbers",
     "tags",
     "verdict",
     "voice",
