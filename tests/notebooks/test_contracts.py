@@ -18,6 +18,7 @@ from breaches.lesson import (
     explorer,
     find,
     good_lesson,
+    picture,
     printed,
     shown,
     text,
@@ -126,6 +127,8 @@ def test_numbers_that_code_outputs_or_an_origin_give_are_passed_over(course):
     notebook = new_notebook(cells=[code_and_output, text(words, numbers={"512": "2 ** 9", "4.56": "source: a table"})])
     assert contracts.stated_numbers(words) == ["1289", "0.615", "61.5", "12012", "4.56", "512"]
     assert contracts.numbers(notebook, course) == []
+    computed = code("show(figure, f'it ends at {end:.3f}')", picture("it ends at 0.777"))
+    assert contracts.numbers(new_notebook(cells=[computed]), course) == []
 
 
 def test_headings_in_code_are_comments():

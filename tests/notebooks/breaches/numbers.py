@@ -28,7 +28,9 @@ def number_in_a_formula(notebook, module):
 
 @breaks("numbers", "says 0.777, which no")
 def number_in_an_alternative_text(notebook, module):
-    insert_after(notebook, "data =", code("show(figure)", picture("a curve that ends at 0.777")))
+    insert_after(
+        notebook, "data =", code('show(figure, "a curve that ends at 0.777")', picture("a curve that ends at 0.777"))
+    )
 
 
 @breaks("numbers", "says 0.777, which no")

@@ -13,6 +13,7 @@ import nbformat
 import numpy as np
 from nbformat import NotebookNode
 
+import course_utils
 from contracts.cells import Pictures, headings, lesson_module, text_outputs, without_fences
 from contracts.registry import rule
 from tools.execute import describe
@@ -25,7 +26,8 @@ _ANY = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _NO_VALUES = (
     re.compile(r"\]\([^)]*\)|https?://\S+|arXiv[ :]*\d+\.\d+"),  # addresses
     re.compile(
-        r"\([^()]*\b(?:1[5-9]|20)\d\d\)|\b(?:1[5-9]|20)\d\d(?=\*?,? (?:Table|table|arXiv|\[arXiv))"
+        r"\([^()]*\b(?:1[5-9]|20)\d\d\)|, (?:1[5-9]|20)\d\d(?=,)"
+        r"|\b(?:1[5-9]|20)\d\d(?=\*?,? (?:Table|table|arXiv|\[arXiv))"
     ),  # (Jang, 2017)
 )
 
@@ -35,8 +37,8 @@ def numbers(notebook: NotebookNode, path: Path) -> list[str]:
     """A number of three significant digits in words or alternative texts is given by code or output near it.
 
     A whole number may stand anywhere in the lesson's code and outputs. Where nothing gives a number, the cell's
-    metadata say whence it is, under ``numbers``: an expression that gives it (of ``np``, ``math`` and the lesson's
-    module ``lesson``), the lesson in which it stands (``lesson 03``), or ``source: …``.
+    metadata say whence it is, under ``numbers``: an expression that gives it (of ``np``, ``math``, ``course_utils``
+    and the lesson's module ``lesson``), the lesson in which it stands (``lesson 03``), or ``source: …``.
     """
     found = []
     sections = section_numbers(path)
@@ -88,7 +90,8 @@ def _stated_by_cell(notebook: NotebookNode) -> list[list[str]]:
             words = without_fences(cell.source) if index < end else ""
         else:
             words = "\n".join(_alternatives(cell))
-        stated.append(stated_numbers(words))
+        # an alternative text that the cell computes cannot be stale
+        stated.append([number for number in stated_numbers(words) if cell.cell_type != "code" or number in cell.source])
     return stated
 
 
@@ -141,7 +144,9 @@ def _origin_trouble(number: str, origin: str, notebook: NotebookNode, path: Path
         files = sorted(path.parent.glob(f"{origin[-2:]}_*.ipynb"))
         return "" if files and given(number, list(_lesson_values(files[0]))) else f"{origin} does not give it"
     try:
-        value = float(eval(origin, {"np": np, "math": math, "lesson": lesson_module(notebook)}))
+        value = float(
+            eval(origin, {"np": np, "math": math, "course_utils": course_utils, "lesson": lesson_module(notebook)})
+        )
     except Exception as error:
         return f"its origin {origin!r} cannot be computed ({error})"
     return "" if given(number, [value]) else f"its origin {origin!r} gives {value:.6g}"
