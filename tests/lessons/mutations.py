@@ -6,6 +6,7 @@ until a claim objects.
 """
 
 import contextlib
+import gc
 import inspect
 import io
 import json
@@ -103,6 +104,7 @@ def _objection(cells, namespace):
 def _in_a_copy(work):
     """Return what `work` returns in a copy of this process."""
     end, other_end = os.pipe()
+    gc.freeze()  # or the copy's collector of garbage would touch, and so copy, the whole memory
     child = os.fork()
     if child == 0:
         with os.fdopen(other_end, "w", encoding="utf-8") as pipe:
