@@ -10,10 +10,13 @@ import re
 import time
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from course_utils.workshop import diagnosis, running
 from course_utils.workshop.diagnosis import Case, Finding, diagnose
 from course_utils.workshop.experiments import observed
 from course_utils.workshop.one_change import changes_that_fit
+from course_utils.workshop.running import is_array
 from course_utils.workshop.verdicts import SMALL_NUMBER, Verdict, bound_in, listed
 
 _DIAGNOSIS_SECONDS = 1.0  # how long the reference may be tried on other arguments
@@ -264,13 +267,28 @@ def _order_words(names, order):
 
 
 def _retry(exercise, part, until, arguments):
-    """Return one part of the right answer for other arguments; None if there is none, or no more time."""
-    if time.thread_time() > until:
-        return None
-    try:
-        return exercise._results_of(exercise._reference, [tuple(arguments.values())])[0][part]
-    except Exception:
-        return None
+    """Return one part of the right answer for other arguments; None if there is none, or no more time.
+
+    What was right for them is kept for the session: the next wrong answer is asked about with the same ones.
+    """
+    kept = exercise._known.setdefault("retried", {})
+    key = tuple(map(_content, arguments.values()))
+    if key not in kept:
+        if time.thread_time() > until:
+            return None
+        try:
+            kept[key] = exercise._results_of(exercise._reference, [tuple(arguments.values())])[0]
+        except Exception:
+            kept[key] = None
+    return kept[key] and kept[key][part]
+
+
+def _content(value):
+    """Return what makes two arguments the same, as a key."""
+    if not is_array(value):
+        return type(value), repr(value)
+    array = np.asarray(value.detach() if hasattr(value, "detach") else value)
+    return type(value), array.dtype.str, array.shape, array.tobytes(), getattr(value, "requires_grad", False)
 
 
 def _draws_by_itself(exercise, answers, wanted, function, deadline):

@@ -444,6 +444,34 @@ def test_accepts_stops_at_the_first_failure_and_counts_nothing():
     assert not exercise.accepts(lambda x: x + 1, exercise.fresh(5, 20))
 
 
+def _turned_round(x):
+    np.negative(x, out=x)
+    return -2 * x
+
+
+def _slow(x):
+    time.sleep(0.02)
+    return 2 * x
+
+
+def _loops(x):
+    while True:
+        pass
+
+
+@pytest.mark.parametrize("answer", [_turned_round, _loops, lambda x: ..., lambda x: x.missing, lambda x: "2x"])
+def test_on_fresh_draws_only_right_answers_are_accepted(answer):
+    exercise = _doubling()
+    exercise.seconds = 0.1
+    assert not exercise.accepts(answer, exercise.fresh(5, 20))
+
+
+def test_each_fresh_draw_has_the_whole_time_limit():
+    exercise = _doubling()
+    exercise.seconds = 0.3
+    assert exercise.accepts(_slow, exercise.fresh(5, 40))
+
+
 def test_an_exception_on_a_drawn_input_shows_the_input():
     verdict = _doubling().examine(lambda x: 2 * x[:2] if len(x) > 1 else x[1])
     assert verdict.kind == "raised"

@@ -215,6 +215,28 @@ def test_a_replaced_function_is_put_back_and_never_makes_an_answer_pass(exercise
     assert exercise.examine(_mean_and_variance).correct
 
 
+class _EqualToAll:
+    def __call__(self, *arguments, **named):
+        return np.True_
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
+def test_what_claims_to_be_the_original_is_put_back_too(exercise):
+    original = np.isclose
+
+    def patches(data):
+        np.isclose = _EqualToAll()
+        return (0.0, 0.0)
+
+    verdict = exercise.examine(patches)
+    assert np.isclose is original
+    assert verdict.kind == "replaced" and "np.isclose" in verdict.detail
+
+
 def test_a_right_answer_that_replaces_something_is_not_called_correct(exercise):
     def patches(data):
         result = _mean_and_variance(data)
