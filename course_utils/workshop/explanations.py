@@ -1,4 +1,4 @@
-"""What is said of an answer with wrong numbers: a known slip, what its errors have in common, or the first of them.
+"""What is said of an answer with wrong numbers: a known slip, what its errors have in common, or how it responds.
 
 Whatever is said of all errors holds on fresh draws of the exercise's law too, for which the reader's function is
 called again: the inputs of a check are few, and a relation may hold on them by accident.
