@@ -200,6 +200,8 @@ def _structure(exercise, evidence, bounded):
             confirmed=evidence.confirmed,
             alone=len(wrong) == 1,
         )
+        if not finding and len(names) > 1:
+            finding = _slip_in_part(exercise, part, evidence, alone=False)
         findings.append((name, finding))
     found = [(name, finding) for name, finding in findings if finding]
     if not found or len(names) == 1:
@@ -208,8 +210,8 @@ def _structure(exercise, evidence, bounded):
     return Finding(found[0][1].pattern, "\n".join(words))
 
 
-def _slip_in_part(exercise, part, evidence):
-    """Return the sentence of a misconception about this part alone that explains it, or None."""
+def _slip_in_part(exercise, part, evidence, alone=True):
+    """Return the sentence of a misconception that explains this part, or None; if `alone`, it is about no other."""
 
     def same(ones, others, k):
         return exercise._same([(parts[k],) for parts in ones], [(parts[k],) for parts in others], exercise._names()[:1])
@@ -219,7 +221,8 @@ def _slip_in_part(exercise, part, evidence):
     for item, results in zip(exercise.misconceptions, exercise._slips(), strict=True):
         # a sentence that calls other parts right would say too much: they may be wrong in a way of their own
         if results and same(answers, results, part) and not re.search(r"\b(is|are) right\b", item.message):
-            if [k for k in range(len(exercise._names())) if not same(results, exercise._right(), k)] == [part]:
+            wrong = [k for k in range(len(exercise._names())) if not same(results, exercise._right(), k)]
+            if wrong == [part] or (part in wrong and not alone):
                 return Finding("known slip", item.message)
     return None
 
