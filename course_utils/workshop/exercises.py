@@ -2,8 +2,8 @@
 
 An `Exercise` runs a reader's function on many inputs and says one thing about it, in words: not attempted yet · wrong
 call, type or shape · raised · too slow · a recognised misconception · what its errors have in common (`diagnosis`) ·
-not finite · wrong, with the first input that differs · changes its arguments · no gradient · correct. It never shows
-the reference, and it leaves the session as it was (`running`).
+what it does when an argument changes (`experiments`) · not finite · wrong, with the first input that differs · changes
+its arguments · no gradient · correct. It never shows the reference, and it leaves the session as it was (`running`).
 
 **Inputs.** They are of three kinds: *probes*, made by hand, the first an easy one; *draws* from a `law`, always the
 same ones; and *extremes*, made by hand at the ends of what the exercise's text promises. The law is what makes an

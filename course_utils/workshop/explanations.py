@@ -1,4 +1,4 @@
-"""What is said of an answer with wrong numbers: a known slip, what its errors have in common, or the first of them.
+"""What is said of an answer with wrong numbers: a known slip, what its errors have in common, or how it responds.
 
 Whatever is said of all errors holds on fresh draws of the exercise's law too, for which the reader's function is
 called again: the inputs of a check are few, and a relation may hold on them by accident.
@@ -203,6 +203,8 @@ def _structure(exercise, evidence, bounded):
             confirmed=evidence.confirmed,
             alone=len(wrong) == 1,
         )
+        if not finding and len(names) > 1:
+            finding = _slip_in_part(exercise, part, evidence, alone=False)
         findings.append((name, finding))
     found = [(name, finding) for name, finding in findings if finding]
     if not found or len(names) == 1:
@@ -211,8 +213,8 @@ def _structure(exercise, evidence, bounded):
     return Finding(found[0][1].pattern, "\n".join(words))
 
 
-def _slip_in_part(exercise, part, evidence):
-    """Return the sentence of a misconception about this part alone that explains it, or None."""
+def _slip_in_part(exercise, part, evidence, alone=True):
+    """Return the sentence of a misconception that explains this part, or None; if `alone`, it is about no other."""
 
     def same(ones, others, k):
         return exercise._same([(parts[k],) for parts in ones], [(parts[k],) for parts in others], exercise._names()[:1])
@@ -222,7 +224,8 @@ def _slip_in_part(exercise, part, evidence):
     for item, results in zip(exercise.misconceptions, exercise._slips(), strict=True):
         # a sentence that calls other parts right would say too much: they may be wrong in a way of their own
         if results and same(answers, results, part) and not re.search(r"\b(is|are) right\b", item.message):
-            if [k for k in range(len(exercise._names())) if not same(results, exercise._right(), k)] == [part]:
+            wrong = [k for k in range(len(exercise._names())) if not same(results, exercise._right(), k)]
+            if wrong == [part] or (part in wrong and not alone):
                 return Finding("known slip", item.message)
     return None
 

@@ -33,7 +33,15 @@ count_parameters = Exercise(
             sum(one.numel() for one in torch.nn.Linear(columns, 2 * latents).parameters()),
         ),
     },
-    probes=[(10, 3, 1), (1000, 64, 2), (7, 5, 4), (60_000, 784, 20), (1, 1, 1), (100_003, 3072, 201)],
+    probes=[
+        (10, 3, 1),
+        (1000, 64, 2),
+        (7, 5, 4),
+        (60_000, 784, 20),
+        (1, 1, 1),
+        (100_003, 3072, 201),
+        (400_001, 3000, 3100),
+    ],
     law=_sizes_law,
     rtol=1e-12,  # counts: nearly right is wrong
     atol=0.0,

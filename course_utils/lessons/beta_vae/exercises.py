@@ -62,6 +62,7 @@ two_bills = Exercise(
         (_tensor(-20.5, 3.0, -7.0), _tensor(20.0, -6.0, 6.4), 0.5),
         (_tensor(-97.0, -85.1, -102.3, -82.0), _tensor(107.5, 85.25, 107.25, 100.0), 2.5),
         (_tensor(-12.0, -9.5), _tensor(9.0, 9.5), 0),
+        (_tensor(-12.0, -9.5), _tensor(12.009, 9.516), 1.004),
     ],
     law=_log_law,
     misconceptions=[

@@ -247,6 +247,7 @@ pixel_variances = Exercise(
             0.01,
         ),
         (_tensor([0.5], [0.1], [0.9]), _tensor([[0.2], [0.4], [0.3]]), 0.001),
+        (_tensor([0.0, 1.0]), _tensor([[0.0, 0.7]]), 1e-9),
     ],
     law=_variances_law,
     misconceptions=[
