@@ -104,6 +104,31 @@ MUTANTS = {
         LANDING,
     ),
     "log q added": (".log_prob(z) - log_q", ".log_prob(z) + log_q", LANDING),
+    "the best baseline for the score alone": (
+        "best = node_weights @ (z**2 * score**2) / (node_weights @ score**2)",
+        "best = node_weights @ (z**2)",
+        "all six variances of the table, for nine q",
+    ),
+    "a score that forgets the width": (
+        "((nodes / sigma, 1.0), (",
+        "((nodes, 1.0), (",
+        "all six variances of the table, for nine q",
+    ),
+    "ripples seen by a score without its width": (
+        "np.cos(omega * z) * fine / sigma",
+        "np.cos(omega * z) * fine",
+        "the ratio of variances is (ωσ)² for ωσ = 10, whether ω or σ is large",
+    ),
+    "the mean weights plugged in": (
+        "torch.sigmoid(weights @ patient).mean()",
+        "torch.sigmoid(mean @ patient)",
+        "the predicted chance of malignancy is the exact one",
+    ),
+    "the Jacobian of the reciprocal": (
+        " + jacobian * u",
+        " - jacobian * u",
+        "with the Jacobian: the mean rate is 1",
+    ),
     "N/B forgotten": ("8 / 2 * slopes", "slopes", UNBIASED_BATCH),
     "N/B inverted": ("8 / 2 * slopes", "2 / 8 * slopes", UNBIASED_BATCH),
     "the prior scaled too": ("(-z / 4 + 8 / 2 *", "(-z / 4 * 8 / 2 + 8 / 2 *", UNBIASED_BATCH),
