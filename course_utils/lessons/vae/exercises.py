@@ -550,7 +550,7 @@ training_steps = Exercise(
         "`torch.optim.SGD([weight], lr=rate)`.",
         "The loss is `-lesson.tiny_elbo(weight, x)`; return `weight.detach()`.",
     ),
-    praise="Forward, backward, step, and no gradient left over: so runs every training loop of this course.",
+    praise="A gradient, a step, and a fresh start for the next gradient: so runs every training loop of this course.",
 )
 
 

@@ -181,7 +181,9 @@ def _build_interpolation(figure):
     limit = neighbours.min(1).values.quantile(0.95).item()
     curve, plain, variational = figure.subplots(1, 3, width_ratios=(1.7, 1, 1))
     curve.axhline(limit, color=palette.data, linestyle=":", linewidth=1.8)
-    curve.text(0.5, limit + 0.03, "95 % of real digits have a neighbour below", ha="center", fontsize=10)
+    tag = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}  # the curves pass behind it
+    note = {"ha": "center", "fontsize": 10, "bbox": tag, "zorder": 5}
+    curve.text(0.5, limit + 0.06, "95 % of real digits have a neighbour below", **note)
     (first,) = curve.plot([], [], color=palette.warning, linestyle="--", label="autoencoder")
     (second,) = curve.plot([], [], color=palette.model, label="VAE")
     ends = [curve.plot([], [], "o", color=line.get_color(), markersize=8)[0] for line in (first, second)]
