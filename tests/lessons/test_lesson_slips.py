@@ -38,12 +38,15 @@ SLIPS = {
 }
 
 
-def _telling(exercise, answer):
+def _telling(exercise, slip):
     """How many numbers of a check differ from the right ones, or None where the answer does not come about."""
-    try:
-        got = exercise._results_of(answer)
-    except Exception:
-        return None
+    if slip in SLIPS:  # of results that are known; the tests below run it
+        got = [tuple(SLIPS[slip](part) for part in parts) for parts in exercise._right()]
+    else:
+        try:
+            got = exercise._results_of(_with_tables_turned(exercise))
+        except Exception:
+            return None
     pairs = list(exercise._pairs(got, exercise._right()))
     if any(one.shape != other.shape for _, _, one, other in pairs):
         return sum(one.size for _, _, one, _ in pairs)
@@ -52,8 +55,7 @@ def _telling(exercise, answer):
 
 def _applicable(name, slip):
     exercise = EXERCISES[name]
-    answer = _with_tables_turned(exercise) if slip == "the wrong axis" else _wrapped(exercise, SLIPS[slip])
-    telling = _telling(exercise, answer)
+    telling = _telling(exercise, slip)
     enough = all(sum(parts[k].size for parts in exercise._right()) >= _ENOUGH for k in range(len(exercise._names())))
     return telling is not None and telling >= _ENOUGH and enough
 
