@@ -133,12 +133,12 @@ SLIPS = {
     "9.7 N − 1": (
         beta_vae.fitted_prior,
         lambda m, v: _prior(m, v, v.exp().mean(0) + ((m - m.mean(0)) ** 2).sum(0) / max(len(m) - 1, 1)),
-        "as soon as all entries of `mean` are equal",
+        "prior variance: You divide by N − 1",
     ),
     "9.7 geometric mean": (
         beta_vae.fitted_prior,
         lambda m, v: _prior(m, v, v.mean(0).exp() + ((m - m.mean(0)) ** 2).mean(0)),
-        "as soon as all entries of `log_var` are equal",
+        "prior variance: You averaged the log-variances",
     ),
     "10.6 one row of the prior": (
         gumbel.kl_of_choices,
