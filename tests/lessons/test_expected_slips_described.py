@@ -6,13 +6,16 @@ import torch
 from scipy import special, stats
 from told import assert_told
 
+from course_utils.lessons.amortisation import exercises as amortisation
 from course_utils.lessons.autoencoders import exercises as autoencoders
+from course_utils.lessons.beta_vae import exercises as bills
 from course_utils.lessons.beta_vae import problems as beta_vae
 from course_utils.lessons.expectation_maximization import exercises as em
 from course_utils.lessons.gumbel import exercises as gumbel
 from course_utils.lessons.mixtures import exercises as mixtures
 from course_utils.lessons.mixtures import problems as surveys
 from course_utils.lessons.reparameterisation import exercises as reparameterisation
+from course_utils.lessons.vae import exercises as vae
 from course_utils.lessons.variational_inference import problems as inference
 
 
@@ -48,6 +51,34 @@ def _judged(log_joint, log_q, evidence):
 def _from_correlations(noise, mean, covariance):
     scales = np.sqrt(np.diag(covariance))
     return noise @ np.linalg.cholesky(covariance / np.outer(scales, scales)).T + mean
+
+
+def _level_from_a_millionth(variances, budget):
+    low, high = 1e-6 * variances.min(), variances.max()
+    for _ in range(200):
+        middle = np.sqrt(low * high)
+        dear = 0.5 * np.log(variances / np.minimum(variances, middle)).sum() > budget
+        low, high = (middle, high) if dear else (low, middle)
+    return high, np.minimum(variances, high).sum()
+
+
+def _ascent(make):
+    def steps(weight, x, rate):
+        w = weight.clone().requires_grad_()
+        optimizer = make([w], lr=rate)
+        for _ in range(3):
+            optimizer.zero_grad()
+            (-vae.tiny_elbo(w, x)).backward()
+            optimizer.step()
+        return w.detach()
+
+    return steps
+
+
+def _with_floor(x, decoded, least):
+    variances = ((x - decoded) ** 2).mean((0, 1)).clamp(min=max(least, 1e-6))
+    densities = torch.distributions.Normal(decoded, variances.sqrt(), validate_args=False)
+    return variances, densities.log_prob(x).sum(-1).mean()
 
 
 def _prior(mean, log_var, variance):
@@ -114,6 +145,10 @@ SLIPS = {
         lambda p, q: _judged(p, q, lambda d: special.logsumexp(p) - special.logsumexp(q)),
         "as soon as all entries of `log_q` are equal",
     ),
+    "5.1 whole numbers of 32 bits": (
+        amortisation.count_parameters,
+        lambda n, d, k: (float(np.array(n * 2 * k).astype(np.int32)), 2 * k * (d + 1)), "Probe 7: points = 400001",
+    ),
     "6.1 K − 1, or 1": (
         reparameterisation.score_gradient,
         lambda z, m, s, f: f @ (((z - m) / s) ** 2 - 1) / s / max(len(f) - 1, 1),
@@ -130,15 +165,26 @@ SLIPS = {
         autoencoders.pca,
         lambda x, k: autoencoders.pca._reference(x - x.mean(1, keepdims=True), k), "When a number is added to all of",
     ),
+    "8.3 a floor of its own": (vae.pixel_variances, _with_floor, "Look at the bound"),
+    "8.4 Adam": (vae.training_steps, _ascent(torch.optim.Adam), "These are steps of Adam"),
+    "8.4 Momentum": (
+        vae.training_steps, _ascent(lambda w, lr: torch.optim.SGD(w, lr=lr, momentum=0.9)), "that is momentum",
+    ),
+    "9.1 near 1 is 1": (
+        bills.two_bills,
+        lambda e, l_, b: (lambda r: (r, -e - r))((l_ + e) / (b - 1) if abs(b - 1) > 0.01 else 0 * e),
+        "Probe 5",
+    ),
+    "9.2 searched from a millionth": (bills.water_level, _level_from_a_millionth, "Probe 10"),
     "9.7 N − 1": (
         beta_vae.fitted_prior,
         lambda m, v: _prior(m, v, v.exp().mean(0) + ((m - m.mean(0)) ** 2).sum(0) / max(len(m) - 1, 1)),
-        "as soon as all entries of `mean` are equal",
+        "prior variance: You divide by N − 1",
     ),
     "9.7 geometric mean": (
         beta_vae.fitted_prior,
         lambda m, v: _prior(m, v, v.mean(0).exp() + ((m - m.mean(0)) ** 2).mean(0)),
-        "as soon as all entries of `log_var` are equal",
+        "prior variance: You averaged the log-variances",
     ),
     "10.6 one row of the prior": (
         gumbel.kl_of_choices,

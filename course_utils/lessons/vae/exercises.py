@@ -478,6 +478,28 @@ def _on_paper(weight, x, rate):
 torch.optim.SGD([torch.zeros(1)], lr=1.0)
 
 
+def _with_optimizer(make):
+    """Build a misconception with another optimiser than plain gradient ascent."""
+
+    def steps(weight, x, rate):
+        w = weight.clone().requires_grad_()
+        optimizer = make([w], rate)
+        for _ in range(3):
+            w.grad = None
+            (-tiny_elbo(w, x)).backward()
+            optimizer.step()
+        return w.detach()
+
+    return steps
+
+
+def _unit_steps(weight, x, rate):
+    for _ in range(3):
+        w = weight.clone().requires_grad_()
+        weight = weight + rate * torch.sign(torch.autograd.grad(tiny_elbo(w, x), w)[0])
+    return weight
+
+
 def _steps_law(rng):
     weight = 0.0 if rng.random() < 0.1 else rng.normal(0, 1.5)
     x = rng.normal(0, 2, rng.integers(1, 6))
@@ -537,6 +559,24 @@ training_steps = Exercise(
             lambda weight, x, rate: _training_steps(weight, x, rate, total=True),
             "Each step is as many times too long as there are data points: the loss is the mean over the batch, which "
             "`lesson.tiny_elbo` returns already.",
+        ),
+        Misconception(
+            "Adam",
+            _with_optimizer(lambda parameters, rate: torch.optim.Adam(parameters, lr=rate)),
+            "These are steps of Adam: each is about `rate` long, however steep it is. Plain gradient ascent is asked "
+            "for, `rate` times the gradient: torch calls it SGD.",
+        ),
+        Misconception(
+            "momentum",
+            _with_optimizer(lambda parameters, rate: torch.optim.SGD(parameters, lr=rate, momentum=0.9)),
+            "Your steps keep nine tenths of the one before: that is momentum. Each step here is `rate` times the "
+            "gradient at its own place, and nothing else.",
+        ),
+        Misconception(
+            "steps of one length",
+            _unit_steps,
+            "Each of your steps has the length `rate`, whatever the gradient. It should be `rate` times the gradient: "
+            "long where it is steep, short near the top.",
         ),
         Misconception(
             "no step at all",
