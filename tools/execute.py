@@ -32,7 +32,7 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 # What a cell may say about itself; timings, scroll positions and the marks of other editors are dropped.
-CELL_METADATA = ("glossary", "jp-MarkdownHeadingCollapsed", "slideshow", "tags")
+CELL_METADATA = ("glossary", "jp-MarkdownHeadingCollapsed", "numbers", "slideshow", "tags")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
