@@ -21,7 +21,15 @@ from course_utils.lessons.vae.explorers import (
     mnist_plane,
     plot_numerals,
 )
-from course_utils.lessons.vae.models import DEEP, gaussian_vae, plain_autoencoder, split_digits, train
+from course_utils.lessons.vae.models import (
+    DEEP,
+    gaussian_vae,
+    large_vae,
+    plain_autoencoder,
+    split_digits,
+    split_large_digits,
+    train,
+)
 from course_utils.lessons.vae.problems import PROBLEMS, diagnose_six, elbo_terms_with_gaps, train_vae
 from course_utils.lessons.vae.recall import RECALL
 
@@ -44,6 +52,7 @@ __all__ = [
     "gaussian_vae",
     "importance_estimate",
     "interpolation",
+    "large_vae",
     "latent_plane",
     "mnist_plane",
     "patients",
@@ -51,6 +60,7 @@ __all__ = [
     "plain_autoencoder",
     "plot_numerals",
     "split_digits",
+    "split_large_digits",
     "tilted_kl",
     "tiny_elbo",
     "train",

@@ -1,0 +1,26 @@
+"""The models of lesson 08 that its pictures of 28 by 28 pixels come from."""
+
+import torch
+from torch.nn import functional
+
+from course_utils.lessons import vae as lesson
+
+
+def test_the_large_digits_are_grey_levels_with_a_label_each() -> None:
+    train, train_labels, test, test_labels = lesson.split_large_digits()
+    assert train.shape == (6000, 784) and test.shape == (1000, 784)
+    assert train.dtype == test.dtype == torch.float32
+    assert train.min() == 0 and train.max() == 1
+    assert torch.bincount(train_labels).tolist() == [600] * 10
+    assert torch.bincount(test_labels).tolist() == [100] * 10
+
+
+def test_one_epoch_of_the_large_vae_beats_a_model_without_latents() -> None:
+    train, _, test, _ = lesson.split_large_digits()
+    mean = train.mean(0).clamp(1e-3, 1 - 1e-3).expand_as(test)
+    without = -functional.binary_cross_entropy(mean, test, reduction="sum") / len(test)
+    model = lesson.large_vae(5, epochs=1)
+    with torch.no_grad():
+        elbo = model.elbo(test, 3, torch.Generator().manual_seed(0)).mean()
+    assert model.latent_dim == 5 and not model.training
+    assert elbo > without + 10
