@@ -61,9 +61,9 @@ MUTANTS = {
         "gradient ascent reaches the known maximum −1130.264",
     ),
     "the noise is left out of the marginal": (
-        "r = square / stats.norm.pdf(0.7, 0, np.sqrt(5.0)) ** 2",
-        "r = square / stats.norm.pdf(0.7, 0, np.sqrt(4.0)) ** 2",
-        "the relative variance of a blind draw is r^D − 1, for D = 1, 2, 4",
+        "density = stats.norm.pdf(0.7, 0, np.sqrt(4 + noise**2))",
+        "density = stats.norm.pdf(0.7, 0, np.sqrt(4.0))",
+        "the relative variance of a blind draw is R^D − 1, for D = 1, 2, 4",
     ),
 }
 

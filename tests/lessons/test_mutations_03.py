@@ -26,7 +26,7 @@ MUTANTS = {
     "homework of the instructor's guide: the flat E-step made exact": Mutant(
         "special.softmax(table / 2, axis=1)",
         "special.softmax(table, axis=1)",
-        "flat E-step: the log-likelihood goes down at the first step",
+        "a wrong E-step: the bound stays below the log-likelihood",
     ),
     "Jensen: unweighted average of the logs": Mutant(
         "- np.sum(q * np.log(t), axis=1)", "- np.mean(np.log(t), axis=1)", "log of the average"
@@ -111,7 +111,7 @@ MUTANTS = {
     "hard E-step: not hard": Mutant(
         "return np.eye(table.shape[1])[table.argmax(axis=1)]",
         "return special.softmax(table, axis=1)",
-        "hard E-step: the log-likelihood goes down",
+        "a wrong E-step: the bound stays below the log-likelihood",
     ),
 }
 
