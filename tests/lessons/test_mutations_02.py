@@ -28,7 +28,7 @@ MUTANTS = {
     "responsibilities are normalised over the data": (
         "return special.softmax(log_joint(data, weights, means, covariances), axis=1)",
         "return special.softmax(log_joint(data, weights, means, covariances), axis=0)",
-        "each point is shared out completely",
+        "even where densities are 0, a point is shared out",
     ),
     "responsibilities ignore the weights": (
         "return special.softmax(log_joint(data, weights, means, covariances), axis=1)",

@@ -485,7 +485,7 @@ def _with_optimizer(make):
     def steps(weight, x, rate):
         w = weight.clone().requires_grad_()
         optimizer = make([w], rate)
-        for _ in range(3):
+        for _ in range(_STEPS):
             w.grad = None
             (-tiny_elbo(w, x)).backward()
             optimizer.step()
@@ -495,10 +495,10 @@ def _with_optimizer(make):
 
 
 def _unit_steps(weight, x, rate):
-    for _ in range(3):
+    for _ in range(_STEPS):
         w = weight.clone().requires_grad_()
         weight = weight + rate * torch.sign(torch.autograd.grad(tiny_elbo(w, x), w)[0])
-    return weight
+    return torch.as_tensor(weight)
 
 
 def _steps_law(rng):
