@@ -103,7 +103,10 @@ def move(picture, control):
         at_the_end = control.get_attribute("aria-valuenow") == control.get_attribute("aria-valuemax")
         control.press("ArrowLeft" if at_the_end else "ArrowRight")
         expect(picture).not_to_have_attribute("src", src)
+        stepped, value = picture.get_attribute("src"), control.get_attribute("aria-valuenow")
         control.press("Home" if at_the_end else "End")
+        if control.get_attribute("aria-valuenow") != value:
+            expect(picture).not_to_have_attribute("src", stepped)  # what is pressed next must not overtake this
     else:
         at_the_end = control.evaluate("element => element.selectedIndex === element.length - 1")
         # JupyterLab keeps the arrows for itself, to go from cell to cell, until the list is open.
