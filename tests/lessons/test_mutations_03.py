@@ -23,10 +23,11 @@ MAP_CLAIM = "our MAP step is course_utils's"
 IDENTITY_CLAIM = "𝓛 + KL(q‖p(z|x)) = log p(x)"
 
 MUTANTS = {
+    # With exact responsibilities the bound touches the log-likelihood: which of two claims fails first is rounding.
     "homework of the instructor's guide: the flat E-step made exact": Mutant(
         "special.softmax(table / 2, axis=1)",
         "special.softmax(table, axis=1)",
-        "a wrong E-step: the bound stays below the log-likelihood",
+        "a wrong E-step: the",
     ),
     "Jensen: unweighted average of the logs": Mutant(
         "- np.sum(q * np.log(t), axis=1)", "- np.mean(np.log(t), axis=1)", "log of the average"
@@ -111,7 +112,7 @@ MUTANTS = {
     "hard E-step: not hard": Mutant(
         "return np.eye(table.shape[1])[table.argmax(axis=1)]",
         "return special.softmax(table, axis=1)",
-        "a wrong E-step: the bound stays below the log-likelihood",
+        "a wrong E-step: the",
     ),
 }
 
