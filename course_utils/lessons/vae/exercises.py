@@ -495,10 +495,11 @@ def _with_optimizer(make):
 
 
 def _unit_steps(weight, x, rate):
+    moved = weight
     for _ in range(_STEPS):
-        w = weight.clone().requires_grad_()
-        weight = weight + rate * torch.sign(torch.autograd.grad(tiny_elbo(w, x), w)[0])
-    return torch.as_tensor(weight)
+        w = moved.clone().requires_grad_()
+        moved = moved + rate * torch.sign(torch.autograd.grad(tiny_elbo(w, x), w)[0])
+    return moved
 
 
 def _steps_law(rng):

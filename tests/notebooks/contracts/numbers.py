@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import torch
 from nbformat import NotebookNode
 
 import course_utils
@@ -37,8 +38,8 @@ def numbers(notebook: NotebookNode, path: Path) -> list[str]:
     """A number of three significant digits in words or alternative texts is given by code or output near it.
 
     A whole number may stand anywhere in the lesson's code and outputs. Where nothing gives a number, the cell's
-    metadata say whence it is, under ``numbers``: an expression that gives it (of ``np``, ``math``, ``course_utils``
-    and the lesson's module ``lesson``), the lesson in which it stands (``lesson 03``), or ``source: …``.
+    metadata say whence it is, under ``numbers``: an expression that gives it (of ``np``, ``torch``, ``math``,
+    ``course_utils`` and the lesson's module ``lesson``), the lesson in which it stands (``lesson 03``), or ``source: …``.
     """
     found = []
     sections = section_numbers(path)
@@ -143,10 +144,9 @@ def _origin_trouble(number: str, origin: str, notebook: NotebookNode, path: Path
     if re.fullmatch(r"lesson \d\d", origin):
         files = sorted(path.parent.glob(f"{origin[-2:]}_*.ipynb"))
         return "" if files and given(number, list(_lesson_values(files[0]))) else f"{origin} does not give it"
+    modules = {"np": np, "torch": torch, "math": math, "course_utils": course_utils}
     try:
-        value = float(
-            eval(origin, {"np": np, "math": math, "course_utils": course_utils, "lesson": lesson_module(notebook)})
-        )
+        value = float(eval(origin, modules | {"lesson": lesson_module(notebook)}))
     except Exception as error:
         return f"its origin {origin!r} cannot be computed ({error})"
     return "" if given(number, [value]) else f"its origin {origin!r} gives {value:.6g}"
