@@ -39,7 +39,8 @@ def numbers(notebook: NotebookNode, path: Path) -> list[str]:
 
     A whole number may stand anywhere in the lesson's code and outputs. Where nothing gives a number, the cell's
     metadata say whence it is, under ``numbers``: an expression that gives it (of ``np``, ``torch``, ``math``,
-    ``course_utils`` and the lesson's module ``lesson``), the lesson in which it stands (``lesson 03``), or ``source: …``.
+    ``course_utils`` and the lesson's module ``lesson``), the lesson in which it stands (``lesson 03``), or
+    ``source: …``.
     """
     found = []
     sections = section_numbers(path)
