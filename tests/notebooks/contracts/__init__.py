@@ -5,7 +5,7 @@ cells. `RULES` holds them all; `test_contracts.py` shows for each that it catche
 `test_notebooks.py` applies each to each notebook of the course.
 """
 
-from contracts import code  # registers its rules, of which no one needs one by name
+from contracts import code, folding  # register their rules, of which no one needs one by name
 from contracts.activities import minimums
 from contracts.cells import (
     code_cells,
@@ -33,6 +33,7 @@ __all__ = [
     "compared_cells",
     "executed",
     "explorer_cells",
+    "folding",
     "headings",
     "lesson_module",
     "lesson_number",
