@@ -117,6 +117,31 @@ MUTANTS = {
         "smudged[:, corner] = inks / 5",
         "full ink where no digit had any, no more than a scan gives, costs over one nat",
     ),
+    "intervals that leave a tenth on each side": (
+        "stats.norm.ppf(0.95) * widths",
+        "stats.norm.ppf(0.9) * widths",
+        "of the intervals that should hold z in 90 % of all images, 90 % do",
+    ),
+    "the noise left in the draws": (
+        "model.mean + rng.normal(size=(300, 2)) @ model.loadings.T",
+        "model.sample(300, rng)[0]",
+        "draws without noise leave the weights of blank pixels at their random start",
+    ),
+    "a random start for the encoder that should have none": (
+        "train_encoder(lambda: seen, np.zeros((2, 64)))",
+        "train_encoder(lambda: seen, start)",
+        "from a start at zero, the digits teach the whole matrix M⁻¹Wᵀ, within 2 %",
+    ),
+    "asleep, a normaliser for half of the width": (
+        "return -(misfit / 2 + log_widths).sum(dim=1)",
+        "return -(misfit / 2 + log_widths / 2).sum(dim=1)",
+        "asleep, the encoder's variances are the posterior's marginal ones, Σ_ii",
+    ),
+    "asleep, the z of other draws": (
+        "misfit = ((causes - means) / log_widths.exp()) ** 2",
+        "misfit = ((causes.roll(1, 0) - means) / log_widths.exp()) ** 2",
+        "asleep, the encoder's variances are the posterior's marginal ones, Σ_ii",
+    ),
 }
 
 

@@ -162,6 +162,21 @@ MUTANTS = {
         "1.5 * np.log(2 * np.pi)",
         "with correlations, the fitted ELBO is within 0.15 nats of the log evidence",
     ),
+    "the gradient for θ without q's spread": (
+        "0.8 * (1.5**2 + 0.5**2)",
+        "0.8 * 1.5**2",
+        "for θ, the gradient of the average of plain draws is right: xμ − θ(μ² + σ²)",
+    ),
+    "the non-centred form without its Jacobian": (
+        " + np.log(3) + 9 / 2 * 3 * epsilon[:, 0]",
+        " + np.log(3)",
+        "in ε the model is a product of standard normals: all draws are effective",
+    ),
+    "the entropy of ten Gaussians with a nat too much": (
+        "constants = 5 - 4.5 * np.log(2 * np.pi)",
+        "constants = 6 - 4.5 * np.log(2 * np.pi)",
+        "no gap is negative",
+    ),
 }
 
 
