@@ -78,7 +78,8 @@ def claim_cells(section):
 
 def good_lesson():
     opening = (
-        "# 01 · Small\n\nWhat a lesson holds. 30 minutes; needs [this](00_start_here.ipynb#How-to-read).\n\n"
+        "# 01 · Small\n\nWhat a lesson holds; needs [this](00_start_here.ipynb#How-to-read).\n\n"
+        "Reading time: 5 minutes for the text, 5 with its code, 53 with the exercises.\n\n"
         "![the data, with two clusters that overlap](figures/data.png)"
     )
     imports = (
