@@ -95,6 +95,7 @@ def test_a_plan_says_on_which_slides_its_sections_are_and_they_hold_what_it_name
                 assert f"Exercise {named} ·" in texts, f"{row[1]}: exercise {named} is on no slide"
             shown = any("explorer" in cell.metadata.get("tags", []) for cell in cells)
             assert shown or not re.search(r"\b[Ee]xplorer\b", row[3]), f"{row[1]}: the explorer is on no slide"
+        places.pop(title, None)  # a title may go by without minutes of its own
         assert places == {}, "sections that the plan does not have"
 
 
