@@ -13,7 +13,7 @@ MUTANTS = {
     "a refit that does not move": (
         "refitted = mixtures.fit_em(data, 2, start=kept).mixture",
         "refitted = kept",
-        "after refitting, the label of some old eruption is seen otherwise",
+        "refitting changes the responsibilities of some old eruption",
     ),
     "homework of the instructor's guide: an alarm at a tenth": (
         "np.quantile(fitted.log_prob(data), 0.02)",

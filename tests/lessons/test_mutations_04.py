@@ -144,12 +144,12 @@ MUTANTS = {
     "durations that are not centred": (
         "regression_price(durations - durations.mean())",
         "regression_price(durations)",
-        "centred durations: independence is free",
+        "with centred durations, independent intercept and slope cost nothing",
     ),
     "humps that lie nearer": (
         "54.47852 + 30.0",
         "54.47852 + 25.0",
-        "five deviations apart, q sits on the higher hump: it is hardly wider than that",
+        "with humps five deviations apart, the best q is hardly wider than the higher one",
     ),
     "the labels' doubt without its other half": (
         "np.sum(r * (1 - r))",
@@ -159,7 +159,7 @@ MUTANTS = {
     "the mixed term of the Wasserstein distance halved": (
         "- 2 * 1.0 * slope",
         "- 1.0 * slope",
-        "W₂² expanded, for m = 3.5 and s = 1",
+        "the expanded square is that of the Wasserstein-2 distance, for m = 3.5, s = 1",
     ),
     "N for N_k": (
         "averages = responsibilities.T @ data / counts[:, None]",
