@@ -5,6 +5,16 @@ from mutations import expected, objections
 LESSON = "02_mixtures.ipynb"
 
 MUTANTS = {
+    "the bent model made straight": (
+        "height = joint(grid, 0.7, bend)",
+        "height = joint(grid, 0.7, lambda z: 2 * z)",
+        "at x = 0.7 the posterior of the bent model has three humps",
+    ),
+    "a refit that does not move": (
+        "refitted = mixtures.fit_em(data, 2, start=kept).mixture",
+        "refitted = kept",
+        "refitting changes the responsibilities of some old eruption",
+    ),
     "homework of the instructor's guide: an alarm at a tenth": (
         "np.quantile(fitted.log_prob(data), 0.02)",
         "np.quantile(fitted.log_prob(data), 0.10)",

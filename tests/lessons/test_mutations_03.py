@@ -29,6 +29,11 @@ MUTANTS = {
         "special.softmax(table, axis=1)",
         "a wrong E-step: the",
     ),
+    "the long eruptions keep their shape": Mutant(
+        "centred @ (narrow @ np.linalg.inv(broad)).T",
+        "centred",
+        "with the long eruptions in the short ones' shape, two of one shape beat three",
+    ),
     "Jensen: unweighted average of the logs": Mutant(
         "- np.sum(q * np.log(t), axis=1)", "- np.mean(np.log(t), axis=1)", "log of the average"
     ),

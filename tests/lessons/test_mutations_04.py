@@ -136,6 +136,31 @@ MUTANTS = {
         "np.exp(log_joint(coin_draws) + log_q)",
         "the coin's q is good: more than 99 % of its draws are effective",
     ),
+    "the price of independence at half the angle": (
+        "np.cos(2 * angles) ** 2",
+        "np.cos(angles) ** 2",
+        "turned by ω, independence costs ½ log(1 + ρ²/(1 − ρ²) cos² 2ω)",
+    ),
+    "durations that are not centred": (
+        "regression_price(durations - durations.mean())",
+        "regression_price(durations)",
+        "with centred durations, independent intercept and slope cost nothing",
+    ),
+    "humps that lie nearer": (
+        "54.47852 + 30.0",
+        "54.47852 + 25.0",
+        "with humps five deviations apart, the best q is hardly wider than the higher one",
+    ),
+    "the labels' doubt without its other half": (
+        "np.sum(r * (1 - r))",
+        "np.sum(r)",
+        "the growth of the share's standard deviation is that of draws",
+    ),
+    "the mixed term of the Wasserstein distance halved": (
+        "- 2 * 1.0 * slope",
+        "- 1.0 * slope",
+        "the expanded square is that of the Wasserstein-2 distance, for m = 3.5, s = 1",
+    ),
     "N for N_k": (
         "averages = responsibilities.T @ data / counts[:, None]",
         "averages = responsibilities.T @ data / len(data)",

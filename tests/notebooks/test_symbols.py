@@ -32,6 +32,11 @@ EVIDENCE = {
     ("r", "a reconstruction"): r"\$?\br\(\\tilde x\)",
     ("m", "the mean"): r"m_0|mathcal N\(m|\bm_N\b|\\kappa m\b|[^a-z]m=",
     ("m", "the number taken out"): r"= m \+ \\log",
+    ("s", "what a prior is worth"): r"number \$s = \\alpha",
+    ("s", "a standard deviation"): r"s_0\^2|\$s = 0\.44|scale is \$s=",
+    (r"\rho", "a correlation"): r"1-\\rho\^2|correlation ρ",
+    (r"\rho", "what is normalised"): r"\\rho_\{nk\}",
+    (r"\rho", "the distribution of the noise"): r"\\sim\\rho,",
     ("c", "the weight"): r"c\\,\\\|w\\\|\^2",
     ("c", "the variance"): r"2c\b",
 }
