@@ -201,6 +201,15 @@ def test_pieces_of_one_stream_are_joined_and_empty_outputs_dropped():
     assert joined == [("stdout", "ab\n"), ("stderr", "c"), ("stdout", "d")]
 
 
+def test_code_stays_folded_and_an_output_never_is():
+    notebook = notebook_of("# Figure: a line", "x = 1", "y = 2")
+    folds = [{"source_hidden": True, "outputs_hidden": True}, {"outputs_hidden": True}, {"source_hidden": False}]
+    for cell, fold in zip(notebook.cells, folds, strict=True):
+        cell.metadata["jupyter"] = fold
+    kept = [cell.metadata for cell in execute.canonical(notebook).cells]
+    assert kept == [{"jupyter": {"source_hidden": True}}, {}, {}]
+
+
 @pytest.mark.parametrize(("text", "words"), [(None, "no such file"), ("half of {", "not a notebook")])
 def test_what_is_no_notebook_gets_one_sentence(text, words, tmp_path, capsys):
     path = tmp_path / "01_small.ipynb"

@@ -32,7 +32,8 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 # What a cell may say about itself; timings, scroll positions and the marks of other editors are dropped.
-CELL_METADATA = ("glossary", "jp-MarkdownHeadingCollapsed", "numbers", "slideshow", "tags")
+CELL_METADATA = ("glossary", "jp-MarkdownHeadingCollapsed", "jupyter", "numbers", "slideshow", "tags")
+FOLDED = {"source_hidden": True}  # all that `jupyter` may say: a folded output would not be seen
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -101,14 +102,17 @@ def run(notebook: NotebookNode, folder: Path, *, timeout: int = CELL_SECONDS, pa
 def canonical(notebook: NotebookNode) -> NotebookNode:
     """Return a copy in the form the course commits.
 
-    The metadata are `METADATA`; cells keep their ids, tags and slide types; execution counts are 1..n; of a
+    The metadata are `METADATA`; cells keep their ids, tags, slide types and folds; execution counts are 1..n; of a
     live widget the static picture stays; consecutive pieces of one stream are joined.
     """
     notebook = nbformat.v4.upgrade(copy.deepcopy(notebook))  # gives ids to the cells of older files
     notebook.metadata = nbformat.from_dict(METADATA)
     count = 0
     for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in CELL_METADATA if key in cell.metadata})
+        kept = {key: cell.metadata[key] for key in CELL_METADATA if key in cell.metadata}
+        if "jupyter" in kept and kept.pop("jupyter").get("source_hidden") and cell.cell_type == "code":
+            kept["jupyter"] = FOLDED
+        cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
             count += 1
             cell.execution_count = count

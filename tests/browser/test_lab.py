@@ -116,6 +116,17 @@ def move(picture, control):
     expect(picture).not_to_have_attribute("src", src)
 
 
+def check_folds(lesson, notebook):
+    """Of the first folded cell JupyterLab shows the label and not the code, until it is asked for."""
+    index = next((index for index, cell in contracts.code_cells(notebook) if contracts.folding.hidden(cell)), None)
+    if index is not None:
+        cell, label = lesson.cell(index), notebook.cells[index].source.splitlines()[0]
+        placeholder = cell.locator(".jp-InputPlaceholder")
+        expect(placeholder).to_contain_text(label)
+        expect(cell.locator(".cm-content")).not_to_be_visible()
+        expect(cell.locator(".jp-OutputArea-output").first).to_be_visible()
+
+
 def check_exercise(lesson, notebook, screenshot):
     """Answer the first exercise wrongly and rightly, and read what the checker says; then open the solution."""
     starter, solution, exercise = first_exercise(notebook)
@@ -177,6 +188,7 @@ def test_a_lesson_works_in_the_lab(path, lab, page, screenshot, axe):
     check_saved(saved, notebook, {})
     check_run(saved, path, lab.folder)
 
+    check_folds(lesson, notebook)
     check_explorers(lesson, notebook, screenshot)
     starter, answer = check_exercise(lesson, notebook, screenshot)
     check_saved(lesson.save(), notebook, {starter: answer})

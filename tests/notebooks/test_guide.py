@@ -4,6 +4,7 @@ import importlib
 import re
 from pathlib import Path
 
+import contracts
 import nbformat
 import pytest
 
@@ -93,3 +94,21 @@ def test_homework_names_exercises_of_the_lesson(number):
     named = re.findall(r"Exercise (\d+\.\d+ · [^(.\n]+?)(?: \(|\.|:|,|$)", part(number, "Homework"), re.MULTILINE)
     known = {heading.removeprefix("Exercise ") for heading in headings(number) if heading.startswith("Exercise ")}
     assert named and [name for name in named if not any(full.startswith(name) for full in known)] == []
+
+
+@pytest.mark.parametrize("number", LESSONS)
+def test_every_number_of_a_page_is_the_lessons_or_says_whence_it_is(number):
+    assert contracts.page_troubles(page(number), LESSONS[number]) == []
+
+
+def test_a_number_that_nothing_gives_is_noticed():
+    lesson = LESSONS["01"]
+    assert contracts.page_troubles("It is 0.98765.", lesson) == [
+        "0.98765: no code, output or word of the lesson gives it"
+    ]
+    origins = '<!-- numbers: {"0.98765": "0.5 + 0.48765"} -->'
+    assert contracts.page_troubles(f"It is 0.98765. {origins}", lesson) == []
+    assert (
+        "gives 0.89995" in contracts.page_troubles(f"It is 0.98765. {origins.replace('0.5 +', '0.4123 +')}", lesson)[0]
+    )
+    assert "not needed" in contracts.page_troubles(f"It is so. {origins}", lesson)[0]

@@ -90,6 +90,17 @@ def test_a_solution_is_one_folded_passage_with_its_code_and_outputs():
     assert "#### Solution" not in sources(page)
 
 
+def test_a_folded_cell_shows_its_label_and_unfolds():
+    notebook = lesson()
+    notebook.cells[3].source = "# Figure: a line\ndraw()"
+    notebook.cells[3].metadata["jupyter"] = {"source_hidden": True}
+    page = site.page_notebook(notebook, {}, site.Pictures())
+    (cell,) = [cell for cell in page.cells if cell.source == "draw()"]
+    assert cell.metadata.tags == ["hide-input"]
+    assert cell.metadata.mystnb["code_prompt_show"] == "Figure: a line"
+    assert cell.outputs
+
+
 def test_backticks_in_a_solution_do_not_end_it():
     notebook = new_notebook(cells=[tagged(new_code_cell('print("""\n````\n""")'), "solution")])
     (cell,) = site.page_notebook(notebook, {}, site.Pictures()).cells

@@ -236,6 +236,13 @@ def test_solutions_go_verdicts_are_cleared_and_nothing_stays_folded():
     assert notebook.cells[3].outputs
 
 
+def test_an_optional_part_stays_folded():
+    folded = {"jp-MarkdownHeadingCollapsed": True}
+    cells = [new_markdown_cell(source, metadata=folded) for source in ("### Optional: more", "### After")]
+    student = student_copy.student_notebook(new_notebook(cells=cells))
+    assert ["jp-MarkdownHeadingCollapsed" in cell.metadata for cell in student.cells] == [True, False]
+
+
 def test_the_search_for_solutions_finds_them(tmp_path):
     notebook = small_notebook()
     assert student_copy.solution_lines(notebook) == {"answer = x + x  # the whole secret", "return answer"}

@@ -110,13 +110,15 @@ def test_the_source_is_hidden_where_the_output_speaks_for_itself():
     holds = new_output("stream", text="✓ holds")
     claims = as_slide(new_code_cell("claim()\nclaim()", outputs=[holds]), "fragment")
     work = as_slide(new_code_cell("x = 1\nclaim()", outputs=[holds]), "fragment")
+    longer = as_slide(new_code_cell("# Check: x\nx = 1\nclaim()", outputs=[holds]), "fragment")
+    longer.metadata.jupyter = {"source_hidden": True}
     verdict = new_output("display_data", {"text/html": "<div role='status'>Not attempted yet</div>"})
     starter = as_slide(new_code_cell("def f(): ...", outputs=[verdict]), "fragment")
-    original = lesson(figure, claims, work, starter)
+    original = lesson(figure, claims, work, longer, starter)
     hidden = [
         cell.metadata.get("jupyter", {}).get("source_hidden", False) for cell in present.room_copy(original).cells
     ]
-    assert hidden == [True, True, False, False]
+    assert hidden == [True, True, False, True, False]
     assert "jupyter" not in figure.metadata
 
 

@@ -37,6 +37,7 @@ from nbformat import NotebookNode
 from tools import fonts
 from tools.publish import frames, npm
 from tools.publish.folders import interruptible, move_into_place, require_replaceable, write_zip
+from tools.publish.slide_types import folded
 from tools.publish.student_copy import build as build_student_copy
 from tools.publish.student_copy import student_notebook
 
@@ -114,6 +115,11 @@ def page_notebook(
                 if "explorer" in tags:
                     cell.outputs.append(_shown(STILL))
         cell.metadata.pop("jp-MarkdownHeadingCollapsed", None)
+        if folded(cell):
+            label, _, rest = cell.source.partition("\n")
+            cell.metadata.tags = [*cell.metadata.get("tags", []), "hide-input"]
+            cell.metadata.mystnb = {"code_prompt_show": label.removeprefix("# "), "code_prompt_hide": "Fold"}
+            cell.source = rest
         cells.append(cell)
     if actions and cells:
         cells[0].source += f"\n\n{actions}"

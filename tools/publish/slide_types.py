@@ -24,9 +24,14 @@ def has_picture(cell: NotebookNode) -> bool:
     return any("<img" in output.get("data", {}).get("text/html", "") for output in cell.get("outputs", []))
 
 
+def folded(cell: NotebookNode) -> bool:
+    """Whether JupyterLab shows of the cell's code its label alone."""
+    return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
+
+
 def speaks_for_itself(cell: NotebookNode) -> bool:
     """Whether a deck shows a cell's output alone: a picture, or what nothing but claims and prints have said."""
-    if has_picture(cell):
+    if has_picture(cell) or folded(cell):
         return True
     if not cell.get("outputs") or "exercise" in cell.metadata.get("tags", []):
         return False

@@ -33,6 +33,7 @@ FILES = ("CITATION.cff", "LICENSE*", "Makefile", "constraints.txt", "environment
 TOOLS = ("tools/bootstrap.py", "tools/teach/jupyter_server_config.py")  # `make lab` starts with them
 COMMANDS = ("help", "lab")  # what of the Makefile works in the copy
 LEAST = 12  # shorter lines, such as 'return x', belong to no solution in particular
+OPTIONAL = re.compile(r"#+ Optional: ")  # how the heading of an optional part begins
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "cache", ".*")
 README = """\
 # {title}
@@ -62,8 +63,9 @@ def student_notebook(notebook: NotebookNode) -> NotebookNode:
     remove = TagRemovePreprocessor(enabled=True, remove_cell_tags={"solution"}, remove_all_outputs_tags={"exercise"})
     notebook, _ = remove(copy.deepcopy(notebook), {})
     for cell in notebook.cells:
-        # A collapsed heading hides all cells down to the next heading; nothing is left that should be hidden.
-        cell.metadata.pop("jp-MarkdownHeadingCollapsed", None)
+        # A collapsed heading hides all cells down to the next one; beside solutions, optional parts have it.
+        if not OPTIONAL.match(cell.source):
+            cell.metadata.pop("jp-MarkdownHeadingCollapsed", None)
     return notebook
 
 

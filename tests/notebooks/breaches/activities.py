@@ -218,7 +218,7 @@ def unused_explorer(notebook, module):
 
 @breaks("minimums", "5 claims, fewer than 6")
 def few_claims(notebook, module):
-    del notebook.cells[find(notebook, "claim(")]
+    del notebook.cells[find(notebook, "# Check: ")]
 
 
 @breaks("minimums", "1 explorers, fewer than 2")

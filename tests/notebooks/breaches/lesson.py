@@ -16,6 +16,8 @@ def text(source, slide="fragment", **metadata):
 
 def code(source, *outputs, tags=()):
     metadata = {"slideshow": {"slide_type": "fragment"}} | ({"tags": list(tags)} if tags else {})
+    if source.startswith(("# Figure: ", "# Check: ")):
+        metadata["jupyter"] = {"source_hidden": True}
     return new_code_cell(source, metadata=metadata, outputs=list(outputs))
 
 
@@ -70,13 +72,14 @@ def claim_cells(section):
     for number in range(3):
         statement = f"claim {section}.{number}"
         cells.append(text("The mean does not depend on the order."))
-        cells.append(code(f"claim('{statement}', 1, equals=1)", printed(f"✓ {statement}")))
+        cells.append(code(f"# Check: order\nclaim('{statement}', 1, equals=1)", printed(f"✓ {statement}")))
     return cells
 
 
 def good_lesson():
     opening = (
-        "# 01 · Small\n\nWhat a lesson holds. 30 minutes; needs [this](00_start_here.ipynb#How-to-read).\n\n"
+        "# 01 · Small\n\nWhat a lesson holds; needs [this](00_start_here.ipynb#How-to-read).\n\n"
+        "Reading time: 5 minutes for the text, 5 with its code, 53 with the exercises.\n\n"
         "![the data, with two clusters that overlap](figures/data.png)"
     )
     imports = (
@@ -93,11 +96,13 @@ def good_lesson():
         code("data = np.arange(5)\nmean = data.mean()"),
         code("print(mean)", printed("2.0")),
         text("The picture shows it."),
-        code("show(panels()[0], 'alt')", picture("five points on a line, the mean in the middle")),
+        code("# Figure: five points\nshow(panels()[0], 'alt')", picture("five points on a line, and their mean")),
         *claim_cells(1),
         *explorer("likelihood"),
         *exercise(1, "mean_of"),
         *exercise(2, "sum_of"),
+        text("### Optional: twice", "skip", **{"jp-MarkdownHeadingCollapsed": True}),
+        code("twice = 2 * mean\nprint(twice)", printed("4.0")),
         text("## 1.2 The median\n\nAnd if one value is far away? See [the mean](<#1.1-The-mean>).", "slide"),
         text(NOTES, "notes", tags=["notes"]),
         *claim_cells(2),

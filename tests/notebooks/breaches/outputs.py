@@ -49,12 +49,12 @@ def stripped_claim_in_a_loop(notebook, module):
 
 @breaks("compared", "no line with ✓")
 def claim_without_its_line(notebook, module):
-    notebook.cells[find(notebook, "claim(")].outputs = [printed("something else")]
+    notebook.cells[find(notebook, "# Check: ")].outputs = [printed("something else")]
 
 
 @breaks("compared", "ignored by nbval")
 def ignored_claim(notebook, module):
-    notebook.cells[find(notebook, "claim(")].metadata.tags = ["nbval-ignore-output"]
+    notebook.cells[find(notebook, "# Check: ")].metadata.tags = ["nbval-ignore-output"]
 
 
 @breaks("compared", "holds the comment NBVAL_IGNORE_OUTPUT")
@@ -79,24 +79,24 @@ def widget_view(notebook, module):
 
 @breaks("figures", "without <img alt=…>")
 def bare_picture(notebook, module):
-    del notebook.cells[find(notebook, "show(")].outputs[0].data["text/html"]
+    del notebook.cells[find(notebook, "# Figure: ")].outputs[0].data["text/html"]
 
 
 @breaks("figures", "alternative text 'points'")
 def short_alt(notebook, module):
-    data = notebook.cells[find(notebook, "show(")].outputs[0].data
+    data = notebook.cells[find(notebook, "# Figure: ")].outputs[0].data
     data["text/html"] = f"<img src='data:image/png;base64,{PNG}' alt='points'/>"
 
 
 @breaks("figures", "same alternative text as cell")
 def repeated_alt(notebook, module):
-    outputs = notebook.cells[find(notebook, "show(")].outputs
+    outputs = notebook.cells[find(notebook, "# Figure: ")].outputs
     outputs.append(outputs[0])
 
 
 @breaks("figures", "plain text is '<Figure size")
 def plain_text_of_matplotlib(notebook, module):
-    notebook.cells[find(notebook, "show(")].outputs[0].data["text/plain"] = "<Figure size 640x480 with 1 Axes>"
+    notebook.cells[find(notebook, "# Figure: ")].outputs[0].data["text/plain"] = "<Figure size 640x480 with 1 Axes>"
 
 
 @breaks("figures", "shows a picture with the alternative text ''")

@@ -5,7 +5,7 @@ cells. `RULES` holds them all; `test_contracts.py` shows for each that it catche
 `test_notebooks.py` applies each to each notebook of the course.
 """
 
-from contracts import code  # registers its rules, of which no one needs one by name
+from contracts import code, folding, times  # register their rules, of which no one needs one by name
 from contracts.activities import minimums
 from contracts.cells import (
     code_cells,
@@ -19,7 +19,7 @@ from contracts.cells import (
     verdict,
 )
 from contracts.file import MAX_NOTEBOOK_BYTES
-from contracts.numbers import numbers, stated_numbers
+from contracts.numbers import numbers, page_troubles, stated_numbers
 from contracts.outputs import executed, no_errors, no_widget_state
 from contracts.registry import RULES
 from contracts.slide_show import slides
@@ -33,6 +33,7 @@ __all__ = [
     "compared_cells",
     "executed",
     "explorer_cells",
+    "folding",
     "headings",
     "lesson_module",
     "lesson_number",
@@ -41,10 +42,12 @@ __all__ = [
     "no_errors",
     "no_widget_state",
     "numbers",
+    "page_troubles",
     "slides",
     "starters",
     "stated_numbers",
     "tags",
+    "times",
     "verdict",
     "voice",
 ]

@@ -4,6 +4,7 @@ import ast
 import functools
 import html
 import io
+import json
 import math
 import re
 import tokenize
@@ -21,6 +22,9 @@ from tools.execute import describe
 
 DIGITS = 3
 NEAR = 12  # cells
+
+ORIGINS = re.compile(r"<!-- numbers: (\{.*?\}) -->", re.DOTALL)
+"""Where an instructor's page says whence its numbers are."""
 
 _STATED = re.compile(r"(?<![\w.])(\d{1,3}(?: \d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?!\w|\.\d)")
 _ANY = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
@@ -58,6 +62,31 @@ def numbers(notebook: NotebookNode, path: Path) -> list[str]:
                 found.append(f"{describe(index, cell)} says {number}: {trouble}")
         unused = [number for number in origins if number not in open_ones]
         found += [f"{describe(index, cell)} says whence {number} is, which is not needed" for number in unused]
+    return found
+
+
+def page_troubles(page: str, path: Path) -> list[str]:
+    """Return which numbers of an instructor's page nothing gives.
+
+    A number of three significant digits stands in the code, the outputs or the words of the page's lesson, or the
+    page's comment ``<!-- numbers: {"0.562": "…"} -->`` says whence it is, as the metadata of a notebook's cell do.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    comment = ORIGINS.search(page)
+    origins = json.loads(comment[1]) if comment else {}
+    words = " ".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    values = [*_lesson_values(path), *map(float, _ANY.findall(words.replace("\u202f", "")))]
+    sections = section_numbers(path)
+    stated = [number for number in stated_numbers(without_fences(page)) if number not in sections]
+    open_ones = [number for number in stated if not given(number, values)]
+    found = [
+        f"{number}: no code, output or word of the lesson gives it" for number in open_ones if number not in origins
+    ]
+    for number, origin in origins.items():
+        if number not in open_ones:
+            found.append(f"{number}: it is not needed to say whence it is")
+        elif trouble := _origin_trouble(number, origin, notebook, path):
+            found.append(f"{number}: {trouble}")
     return found
 
 
