@@ -32,7 +32,7 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 # What a cell may say about itself; timings, scroll positions and the marks of other editors are dropped.
-CELL_METADATA = ("glossary", "jp-MarkdownHeadingCollapsed", "jupyter", "numbers", "slideshow", "tags")
+CELL_METADATA = ("deck", "glossary", "jp-MarkdownHeadingCollapsed", "jupyter", "numbers", "slideshow", "tags")
 FOLDED = {"source_hidden": True}  # all that `jupyter` may say: a folded output would not be seen
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 

@@ -8,6 +8,8 @@ import contracts
 import nbformat
 import pytest
 
+from tools.publish import plans, slides
+
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "instructor"
 LESSONS = {path.stem[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
@@ -68,7 +70,33 @@ def test_a_plan_adds_up_and_names_sections_of_the_lesson(number, minutes):
     assert sum(int(row[0]) for row in plan) == minutes
     known = {*headings(number), "opening", "break"}
     assert [row[1] for row in plan if row[1] not in known] == []
-    assert all(len(row) == 3 for row in plan)
+    assert all(len(row) == (4 if minutes in decks(number) else 3) for row in plan)
+
+
+def decks(number):
+    """The lesson's decks by plan: the cells of each slide."""
+    lesson = nbformat.read(LESSONS[number], as_version=4)
+    return {plan: slides.slides_of(plans.plan_notebook(lesson, plan, {})[0]) for plan in plans.plans_of(lesson)}
+
+
+@pytest.mark.parametrize("number", LESSONS)
+def test_a_plan_says_on_which_slides_its_sections_are_and_they_hold_what_it_names(number):
+    for minutes, deck in decks(number).items():
+        places = plans.slides_of_sections(deck)
+        title = headings(number)[0]
+        for row in rows(part(number, f"In {minutes} minutes")):
+            if row[1] == "break":
+                continue
+            first, last = places.pop(title if row[1] == "opening" else row[1])
+            assert row[2] == (f"{first}–{last}" if last > first else f"{first}"), row[1]
+            cells = [cell for slide in deck[first - 1 : last] for cell in slide]
+            texts = "\n".join(cell.source for cell in cells)
+            for named in re.findall(r"[Ee]xercise (\d+\.\d+)", row[3]):
+                assert f"Exercise {named} ·" in texts, f"{row[1]}: exercise {named} is on no slide"
+            shown = any("explorer" in cell.metadata.get("tags", []) for cell in cells)
+            assert shown or not re.search(r"\b[Ee]xplorer\b", row[3]), f"{row[1]}: the explorer is on no slide"
+        places.pop(title, None)  # a title may go by without minutes of its own
+        assert places == {}, "sections that the plan does not have"
 
 
 @pytest.mark.parametrize("number", LESSONS)

@@ -1,13 +1,14 @@
 """Build the slides: ``python -m tools.publish.slides [LESSON ...] [--output FOLDER]`` (default: all, in dist/slides).
 
-Each lesson becomes one deck of reveal.js, cut from the stored notebook by its slideshow metadata; nothing is executed.
+Each lesson becomes a deck of reveal.js for each of its plans (06-45.html and 06-90.html; tools/publish/plans.py says
+what a plan shows), or one deck, cut from the stored notebook by its slideshow metadata; nothing is executed.
 Cells of type `skip` and solutions are left out, a cell of claims or with a picture shows what came out alone,
 explorers answer to their sliders, and the presenter's notes of a section stand behind each of its slides (key S).
 Everything that a deck loads lies beside it in `assets`, with its licences: the folder works from a stick, without
 network.
 
 ``--check`` opens the decks in Chromium and fails where a slide leaves less than 4 % of its 1280 × 720 free at its
-right or its bottom.
+right or its bottom. ``--pdf`` prints them too, one page a slide, with explorers as they start.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from tools import fonts
-from tools.publish import browser, frames, npm
+from tools.publish import browser, frames, npm, plans
 from tools.publish.folders import interruptible, move_into_place, require_replaceable
 from tools.publish.slide_types import kind, speaks_for_itself, unfolded
 
@@ -90,15 +91,17 @@ def minutes_of(notebook: NotebookNode) -> int:
     return sum(int(note[1]) for note in found if note)
 
 
-def deck_notebook(notebook: NotebookNode, fragments: Mapping[int, str]) -> NotebookNode:
-    """Return the notebook as a deck shows it.
+def deck_notebook(
+    notebook: NotebookNode, fragments: Mapping[int, str], decks: Mapping[str, str] | None = None
+) -> NotebookNode:
+    """Return the notebook as a deck shows it; `decks` names those that do not have their lesson's name.
 
     Skipped cells and solutions are gone, pictures stand without the code that draws them, an explorer is the fragment
     given for its cell, links lead to the other lessons' decks, and each slide has the notes of its section.
     """
     notebook = copy.deepcopy(notebook)
     cells: list[NotebookNode] = []
-    for section, note in _sections(notebook, fragments):
+    for section, note in _sections(notebook, fragments, decks or {}):
         for cell in section:
             cells.append(cell)
             if note is not None and kind(cell) in ("slide", "subslide"):
@@ -107,7 +110,9 @@ def deck_notebook(notebook: NotebookNode, fragments: Mapping[int, str]) -> Noteb
     return notebook
 
 
-def _sections(notebook: NotebookNode, fragments: Mapping[int, str]) -> Iterator[tuple[list[NotebookNode], str | None]]:
+def _sections(
+    notebook: NotebookNode, fragments: Mapping[int, str], decks: Mapping[str, str]
+) -> Iterator[tuple[list[NotebookNode], str | None]]:
     """Yield the cells that each section shows, with its note."""
     section: list[NotebookNode] = []
     note = None
@@ -118,7 +123,7 @@ def _sections(notebook: NotebookNode, fragments: Mapping[int, str]) -> Iterator[
         if kind(cell) == "notes":
             note = _note(cell.source)
         elif kind(cell) != "skip" and "solution" not in cell.metadata.get("tags", []):
-            section.append(_shown(cell, fragments.get(index)))
+            section.append(_shown(cell, fragments.get(index), decks))
     yield section, note
 
 
@@ -129,9 +134,13 @@ def _note(source: str) -> str:
     return f"**{found[1]} minutes for this section.**\n\n{found[2].strip()}"
 
 
-def _shown(cell: NotebookNode, fragment: str | None) -> NotebookNode:
+def _shown(cell: NotebookNode, fragment: str | None, decks: Mapping[str, str]) -> NotebookNode:
     if cell.cell_type == "markdown":
-        cell.source = re.sub(r"\]\((\d\d_\w+)\.ipynb(#[^)]*)?\)", r"](\1.html)", unfolded(cell.source))
+
+        def link(found: re.Match[str]) -> str:
+            return f"]({decks.get(found[1], found[1])}.html)"
+
+        cell.source = re.sub(r"\]\((\d\d_\w+)\.ipynb(#[^)]*)?\)", link, unfolded(cell.source))
         return cell
     if speaks_for_itself(cell):
         cell.metadata["transient"] = {"remove_source": True}
@@ -142,8 +151,8 @@ def _shown(cell: NotebookNode, fragment: str | None) -> NotebookNode:
     return cell
 
 
-def deck_html(notebook: NotebookNode, title: str, folder: Path) -> str:
-    """Return the page of a deck; `folder` is where the notebook's pictures are."""
+def deck_html(notebook: NotebookNode, title: str, folder: Path, *, large: bool = False) -> str:
+    """Return the page of a deck; `folder` is where the notebook's pictures are; a plan's deck is set in large type."""
     settings = Config()
     settings.CSSHTMLHeaderPreprocessor.style = "a11y-high-contrast-light"
     exporter = SlidesExporter(
@@ -152,7 +161,7 @@ def deck_html(notebook: NotebookNode, title: str, folder: Path) -> str:
         extra_template_basedirs=[str(DECK.parent)],
         embed_images=True,
     )
-    deck = {"title": title, "width": WIDTH, "height": HEIGHT}
+    deck = {"title": title, "width": WIDTH, "height": HEIGHT, "large": large}
     page, _ = exporter.from_notebook_node(notebook, {"metadata": {"path": str(folder)}, "deck": deck})
     return page
 
@@ -185,7 +194,7 @@ def build(output: Path, *, root: Path = ROOT, lessons: Sequence[str] = ()) -> li
             _write_assets(staging / "assets", *packages)
         except fonts.FontsError as error:
             raise SlidesError(str(error)) from error
-        decks = [_write_deck(path, staging, fragments[path]) for path in paths]
+        decks = [deck for path in paths for deck in _write_decks(path, staging, fragments[path], root)]
         (staging / "index.html").write_text(_index(decks), encoding="utf-8")
         (staging / MARKER).write_text("Built by tools/publish/slides.py, which may replace this folder.\n")
         move_into_place(staging, output, Path(name) / "earlier")
@@ -203,19 +212,49 @@ def _paths(root: Path, lessons: Sequence[str]) -> list[Path]:
     return [path for path in paths if not lessons or path.name[:2] in lessons]
 
 
-def _write_deck(path: Path, folder: Path, fragments: Mapping[int, str]) -> Deck:
+def _write_decks(path: Path, folder: Path, fragments: Mapping[int, str], root: Path) -> list[Deck]:
+    """Write the decks of a lesson: one for each plan, or one for the lesson that has none."""
     notebook = nbformat.read(path, as_version=4)
+    title = _title(notebook)
     try:
+        wanted = plans.plans_of(notebook)
+        decks = [_write_plan(path, notebook, plan, folder, fragments, root) for plan in wanted]
+        if wanted:
+            return decks
         count = len(slides_of(notebook))
         if count > MOST:
             raise SlidesError(f"{count} slides are more than {MOST}: set some of its cells to skip")
-        deck = Deck(path.stem, _title(notebook), count, minutes_of(notebook))
-        shown = deck_notebook(notebook, fragments)
-        page = deck_html(shown, deck.title, path.parent)
+        shown = deck_notebook(notebook, fragments, _names_of_decks(root))
+        (folder / f"{path.stem}.html").write_text(deck_html(shown, title, path.parent), encoding="utf-8")
     except SlidesError as error:
         raise SlidesError(f"{path.name}: {error}") from error
-    (folder / f"{path.stem}.html").write_text(page, encoding="utf-8")
-    return deck
+    return [Deck(path.stem, title, count, minutes_of(notebook))]
+
+
+def _write_plan(
+    path: Path, lesson: NotebookNode, plan: int, folder: Path, fragments: Mapping[int, str], root: Path
+) -> Deck:
+    title, name = _title(lesson), f"{path.stem[:2]}-{plan}"
+    minutes = plans.plan_minutes(plans.guide_page(path, root), plan, title)
+    notebook, came_from = plans.plan_notebook(lesson, plan, minutes)
+    slides = slides_of(notebook)
+    if found := plans.troubles(slides, plans.imported(lesson)):
+        raise SlidesError("\n".join([f"the plan of {plan} minutes has slides that are none:", *found]))
+    moved = {index: fragments[old] for index, old in came_from.items() if old in fragments}
+    shown = deck_notebook(notebook, moved, _names_of_decks(root, plan))
+    page = deck_html(shown, f"{title} · {plan} minutes", path.parent, large=True)
+    (folder / f"{name}.html").write_text(page, encoding="utf-8")
+    return Deck(name, title, len(slides), minutes_of(notebook))
+
+
+def _names_of_decks(root: Path, plan: int = 90) -> dict[str, str]:
+    """Return for each lesson with plans the name of the deck that links from another lead to."""
+    names = {}
+    for path in _paths(root, ()):
+        there = plans.plans_of(nbformat.read(path, as_version=4))
+        if there:
+            names[path.stem] = f"{path.stem[:2]}-{plan if plan in there else there[-1]}"
+    return names
 
 
 def _title(notebook: NotebookNode) -> str:
@@ -315,13 +354,42 @@ def oversized(folder: Path) -> list[str]:
     try:
         with browser.browser() as chromium:
             page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-            for path in sorted(folder.glob("[0-9][0-9]_*.html")):
+            for path in sorted(folder.glob("[0-9][0-9][_-]*.html")):
                 page.goto(path.as_uri())
                 page.wait_for_function("window.Reveal && Reveal.isReady()", timeout=120_000)
                 found += [f"{path.stem}, {line}" for line in cut_off(page)]
     except browser.BrowserError as error:
         raise SlidesError(str(error)) from error
     return found
+
+
+# --- on paper ---------------------------------------------------------------------------------------------------------
+
+
+def write_pdfs(folder: Path) -> list[Path]:
+    """Print every deck of a folder beside it, one page a slide with all that comes on it; return the files.
+
+    Raises
+    ------
+    SlidesError : there is no browser, or a deck does not start.
+    """
+    written = []
+    try:
+        with browser.browser() as chromium:
+            for path in sorted(folder.glob("[0-9][0-9][_-]*.html")):
+                page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+                page.goto(f"{path.as_uri()}?print-pdf")
+                page.wait_for_function("window.Reveal && Reveal.isReady()", timeout=120_000)
+                page.wait_for_selector(".pdf-page")
+                pages = page.locator(".pdf-page").count()  # Chromium would add an empty one
+                size = {"width": f"{WIDTH}px", "height": f"{HEIGHT}px"}
+                paper = page.pdf(**size, print_background=True, page_ranges=f"1-{pages}")
+                path.with_suffix(".pdf").write_bytes(paper)
+                written.append(path.with_suffix(".pdf"))
+                page.close()
+    except browser.BrowserError as error:
+        raise SlidesError(str(error)) from error
+    return written
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
@@ -333,10 +401,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("lessons", nargs="*", metavar="LESSON", help="such as 03 (default: all)")
     parser.add_argument("--output", type=Path, default=ROOT / "dist" / "slides", metavar="FOLDER")
     parser.add_argument("--check", action="store_true", help="fail where a slide has no margin left; needs Chromium")
+    parser.add_argument("--pdf", action="store_true", help="print the decks too, one page a slide; needs Chromium")
     options = parser.parse_args(arguments)
     try:
         decks = build(options.output, lessons=options.lessons)
         cut = oversized(options.output) if options.check else []
+        if options.pdf:
+            write_pdfs(options.output)
     except SlidesError as error:
         print(error, file=sys.stderr)
         return 1

@@ -3,7 +3,19 @@
 The modules have the names of those in `contracts` whose rules they break.
 """
 
-from breaches import activities, code, file, folding, numbers, outputs, slide_show, times, words
+from breaches import activities, code, decks, file, folding, numbers, outputs, slide_show, times, words
 from breaches.registry import BROKEN
 
-__all__ = ["BROKEN", "activities", "code", "file", "folding", "numbers", "outputs", "slide_show", "times", "words"]
+__all__ = [
+    "BROKEN",
+    "activities",
+    "code",
+    "decks",
+    "file",
+    "folding",
+    "numbers",
+    "outputs",
+    "slide_show",
+    "times",
+    "words",
+]

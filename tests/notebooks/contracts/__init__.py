@@ -5,7 +5,7 @@ cells. `RULES` holds them all; `test_contracts.py` shows for each that it catche
 `test_notebooks.py` applies each to each notebook of the course.
 """
 
-from contracts import code, folding, times  # register their rules, of which no one needs one by name
+from contracts import code, decks, folding, times  # register their rules, of which no one needs one by name
 from contracts.activities import minimums
 from contracts.cells import (
     code_cells,
@@ -31,6 +31,7 @@ __all__ = [
     "code",
     "code_cells",
     "compared_cells",
+    "decks",
     "executed",
     "explorer_cells",
     "folding",

@@ -1,7 +1,8 @@
 /* Starts a deck: mathematics and pictures are measured, in the deck's fonts, while all slides are laid out; then the
    slides begin. */
 const [WIDTH, HEIGHT] = document.documentElement.dataset.slide.split("x").map(Number);
-const SMALLEST = 0.6, LARGEST = 1.6;
+// On the slides of a plan a figure is as wide as its slide, if it is not too high.
+const SMALLEST = 0.6, LARGEST = document.documentElement.classList.contains("large") ? 3 : 1.6;
 
 document.documentElement.classList.add("laid-out");
 
@@ -29,7 +30,7 @@ function start() {
   document.documentElement.classList.remove("laid-out");
   Reveal.initialize({
     width: WIDTH, height: HEIGHT, margin: 0, center: false, minScale: 0.1, maxScale: 4,
-    hash: true, slideNumber: "c/t", transition: "none", navigationMode: "linear", controlsLayout: "edges",
+    hash: true, pdfSeparateFragments: false, slideNumber: "c/t", transition: "none", navigationMode: "linear", controlsLayout: "edges",
     plugins: [RevealNotes],
     // A key that moves a slider must not turn the page.
     keyboardCondition: () => !document.activeElement.closest(".course-frames"),
