@@ -123,6 +123,11 @@ MUTANTS = {
         REPAIRED,
     ),
     "wide codes without a bend": ('untrained("relu")', 'untrained("none")', BENT),
+    "Langevin's walk by a whole step": (
+        "x = x + step / 2 * arrows(x)",
+        "x = x + step * arrows(x)",
+        "exact arrows: log p as of damaged points",
+    ),
     "each digit its own neighbour": (" + np.diag(np.full(1437, np.inf))", "", SHARE),
     "the share beyond the limit": ("min(axis=1) <= limit)", "min(axis=1) > limit)", SHARE),
 }
