@@ -405,8 +405,8 @@ def completeness(decode: Callable[[Any], Any], latents: Any, data: Any) -> Compl
 
     Returns
     -------
-    Completeness. Distances are Euclidean. A reconstruction is smoother than a real point and so lies a little nearer
-    to the data: compare the share with that of the codes of real points, and not only with 0.95.
+    Completeness. Distances are Euclidean. A network's reconstructions may lie a little nearer to the data than
+    real points do: compare the share with that of the codes of real points, and not only with 0.95.
 
     Raises
     ------

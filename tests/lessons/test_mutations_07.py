@@ -19,6 +19,10 @@ TWEEDIE = "the best denoiser's residual is σ² times the score of the damaged d
 TRAINED = "the trained residual points along the score of the density itself: cosine above 0.95"
 MEMORY = "one number reconstructs every training digit exactly"
 SHARE = "course_utils's limit and share are these"
+LOSSLESS = "61 of 64 components are lossless"
+CONTRACTED = "under contraction 70 % of the slopes lie in the 20 leading components"
+REPAIRED = "on new digits the bent network repairs better than Wiener's filter"
+BENT = "512 bent codes, untrained, beat the pixels"
 
 MUTANTS = {
     "homework of the instructor's guide: eight codes are not overcomplete": (
@@ -28,8 +32,8 @@ MUTANTS = {
     ),
     "a Gaussian of variance 1": ("Normal(output, np.sqrt(0.5))", "Normal(output, 1.0)", LIKELIHOOD),
     "pixels averaged": (
-        "squares = autoencoders.reconstruction_loss(output, x_test)",
-        "squares = torch.nn.functional.mse_loss(output, x_test)",
+        "squares = autoencoders.reconstruction_loss(output, wanted)",
+        "squares = torch.nn.functional.mse_loss(output, wanted)",
         LIKELIHOOD,
     ),
     "PCA without centring": (
@@ -106,6 +110,23 @@ MUTANTS = {
         "(1 - share) * pictures[low] + share * pictures[low + 1]",
         "share * pictures[low] + (1 - share) * pictures[low + 1]",
         MEMORY,
+    ),
+    "the largest eigenvalues for the smallest": (
+        'claim("61 of 64 components are lossless", eigenvalues[:3].sum()',
+        'claim("61 of 64 components are lossless", eigenvalues[-3:].sum()',
+        LOSSLESS,
+    ),
+    "a network without contraction": ('share_along(wide["contraction"])', 'share_along(wide["none"])', CONTRACTED),
+    "a repairer that learns to copy": (
+        'autoencoders.autoencoder_loss(repairer, corruption=("gaussian", 1.0))',
+        "autoencoders.autoencoder_loss(repairer)",
+        REPAIRED,
+    ),
+    "wide codes without a bend": ('untrained("relu")', 'untrained("none")', BENT),
+    "Langevin's walk by a whole step": (
+        "x = x + step / 2 * arrows(x)",
+        "x = x + step * arrows(x)",
+        "exact arrows: log p as of damaged points",
     ),
     "each digit its own neighbour": (" + np.diag(np.full(1437, np.inf))", "", SHARE),
     "the share beyond the limit": ("min(axis=1) <= limit)", "min(axis=1) > limit)", SHARE),

@@ -9,7 +9,7 @@ from course_utils.lessons.autoencoders.exercises import (
     subspace_angle,
 )
 from course_utils.lessons.autoencoders.explorers import EXPLORERS, bottleneck, latent_plane
-from course_utils.lessons.autoencoders.models import CLASS_COLOURS, letters, printed
+from course_utils.lessons.autoencoders.models import CLASS_COLOURS, letters, plane, printed
 from course_utils.lessons.autoencoders.problems import PROBLEMS, best_repair, cost_of_not_centring, translate_codes
 from course_utils.lessons.autoencoders.recall import RECALL
 
@@ -28,6 +28,7 @@ __all__ = [
     "latent_plane",
     "letters",
     "pca",
+    "plane",
     "printed",
     "reconstruction_loss",
     "subspace_angle",

@@ -1,58 +1,40 @@
 """Lesson 07, autoencoders and PCA: its explorers."""
 
+from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
 import torch
 
-from course_utils.lessons.autoencoders.models import letters
-from course_utils.models.autoencoders import Autoencoder, autoencoder_loss, completeness, fit_pca
-from course_utils.workshop.data import digits
+from course_utils.lessons.autoencoders.models import large_digits, letters, plane, trained
+from course_utils.models.autoencoders import fit_pca
 from course_utils.workshop.explorer import Choice, Explorer, Slider
-from course_utils.workshop.model_cache import kept
 from course_utils.workshop.style import palette
-from course_utils.workshop.training import train_quietly
 
-_SIZES = (1, 2, 4, 8, 16, 32)
+_SIZES = (1, 2, 4, 8, 32, 128)
 _KINDS = ("handwritten digit", "printed letter", "shuffled pixels")
 _SHOWN = 20
-
-
-@cache
-def _split():
-    """Digits to learn from and digits kept apart, (1437, 64) and (360, 64), with the labels of the first."""
-    images, labels = digits()
-    order = np.random.default_rng(7).permutation(len(images))
-    rows = images.reshape(-1, 64)[order]
-    return rows[:1437], rows[1437:], labels[order][:1437]
-
-
-@kept
-def _train(size, epochs, hidden):
-    data = _split()[0]
-    model = Autoencoder(64, size, hidden=hidden, mean=data.mean(axis=0), seed=1)
-    rows = torch.tensor(data, dtype=torch.float32)
-    return train_quietly(model, autoencoder_loss(model), rows, epochs=epochs, batch_size=240, learning_rate=8e-3)
 
 
 def _through(model, images):
     """Return the reconstructions of images (N, 64) as an array."""
     with torch.no_grad():
-        return model(torch.tensor(images, dtype=torch.float32)).double().numpy()
+        return model(torch.tensor(images, dtype=torch.float32)).numpy()
 
 
 @cache
 def _bottlenecks():
     """Reconstructions of all images of the explorer, and mean errors of the digits kept apart, for each size."""
-    data, kept, _ = _split()
+    data, kept, _ = large_digits()
     shuffled = np.random.default_rng(1).permuted(kept[:_SHOWN], axis=1)
     images = dict(zip(_KINDS, (kept[:_SHOWN], letters()[: 2 * _SHOWN : 2], shuffled), strict=True))
+    widest = fit_pca(data, max(_SIZES))
     results = {}
     for size in _SIZES:
-        pairs = {"PCA": fit_pca(data, size).reconstruct}
-        model = _train(size, 24, (128,))
-        pairs["autoencoder"] = lambda x, model=model: _through(model, x)
+        leading = replace(widest, components=widest.components[:size], variances=widest.variances[:size])
+        model = trained(size, (200,), 8)
+        pairs = {"PCA": leading.reconstruct, "autoencoder": lambda x, model=model: _through(model, x)}
         results[size] = {
             name: ({kind: pair(x) for kind, x in images.items()}, np.mean(np.sum((kept - pair(kept)) ** 2, axis=1)))
             for name, pair in pairs.items()
@@ -63,7 +45,7 @@ def _bottlenecks():
 def _build_bottleneck(figure):
     images, results = _bottlenecks()
     *pictures, curve = figure.subplots(1, 4, width_ratios=(1, 1, 1, 2))
-    shown = [axis.imshow(np.zeros((8, 8)), cmap="gray_r", vmin=0, vmax=1) for axis in pictures]
+    shown = [axis.imshow(np.zeros((28, 28)), cmap="gray_r", vmin=0, vmax=1) for axis in pictures]
     for axis, title in zip(pictures, ("In", "Out of PCA", "Out of the network"), strict=True):
         axis.set_title(title)
         axis.set_axis_off()
@@ -76,23 +58,23 @@ def _build_bottleneck(figure):
     now = curve.axvline(1, color=palette.data, linestyle=":", linewidth=1.4)
     curve.set(title="Lines: test digits; dots: this image", xlabel="numbers in the code L", ylabel="squared error")
     curve.set(xscale="log", yscale="log")
-    curve.set_xlim(0.85, 38)
-    curve.set_ylim(0.02, 40)
+    curve.set_xlim(0.85, 155)
+    curve.set_ylim(2, 300)
     curve.set_xticks(_SIZES, [str(size) for size in _SIZES], minor=False)
     curve.set_xticks([], minor=True)
-    curve.legend(loc="lower left")
+    curve.legend(loc="lower left", frameon=True, framealpha=1, edgecolor="none")
     return SimpleNamespace(shown=shown, points=points, now=now, images=images, results=results)
 
 
 def _draw_bottleneck(parts, size, kind, which):
     image = parts.images[kind][which]
-    parts.shown[0].set_data(image.reshape(8, 8))
+    parts.shown[0].set_data(image.reshape(28, 28))
     errors = []
     for picture, (name, point) in zip(parts.shown[1:], parts.points.items(), strict=True):
         output = parts.results[size][name][0][kind][which]
-        picture.set_data(output.reshape(8, 8))
+        picture.set_data(output.reshape(28, 28))
         errors.append(float(np.sum((output - image) ** 2)))
-        point.set_data([size], [max(errors[-1], 0.025)])
+        point.set_data([size], [min(max(errors[-1], 2.2), 280)])
     parts.now.set_xdata([size, size])
     amount = "one number" if size == 1 else f"{size} numbers"
     return (
@@ -121,31 +103,38 @@ def bottleneck():
 
 
 _REACH = 3.0
+_COMPARED = 1500  # digits among which the nearest is sought
 
 
 @cache
 def _plane():
-    """An autoencoder with two codes, in units of the codes' standard deviations, and a map of its distances."""
-    data, _, labels = _split()
-    model = _train(2, 75, (128, 64))
+    """Describe the shared plane in units of the codes' standard deviations, with a map of distances to real digits."""
+    rows, new, labels = large_digits()
+    model, data, kinds = plane(), rows[:_COMPARED], labels[:_COMPARED]
     with torch.no_grad():
-        codes = model.encode(torch.tensor(data, dtype=torch.float32)).double().numpy()
+        codes = model.encode(torch.tensor(data)).double().numpy()
     centre, spread = codes.mean(axis=0), codes.std(axis=0)
 
     def decode(points):
         with torch.no_grad():
-            return model.decode(torch.tensor(points * spread + centre, dtype=torch.float32)).double().numpy()
+            return model.decode(torch.tensor(points * spread + centre, dtype=torch.float32)).numpy()
+
+    def to_nearest(images):
+        nearest = torch.cdist(torch.tensor(images), torch.tensor(data)).min(dim=1)
+        return nearest.values.numpy(), kinds[nearest.indices.numpy()]
 
     side = np.linspace(-_REACH, _REACH, 61)
     grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-    result = completeness(decode, grid, data)
+    usual, kind = to_nearest(_through(model, new))
+    limits = np.array([np.quantile(usual[kind == digit], 0.95) for digit in range(10)])
+    distances, kind = to_nearest(decode(grid))
     return SimpleNamespace(
         decode=decode,
         codes=(codes - centre) / spread,
-        map=(result.distances / result.limit).reshape(61, 61),
-        limit=result.limit,
+        map=(distances / limits[kind]).reshape(61, 61),
+        limits=limits,
         data=data,
-        labels=labels,
+        labels=kinds,
     )
 
 
@@ -156,17 +145,17 @@ def _build_latent_plane(figure):
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.75, 1, 1))
     colours = LinearSegmentedColormap.from_list("distance", ["white", palette.warning])
     extent = (-_REACH, _REACH, -_REACH, _REACH)
-    heat = left.imshow(plane.map, origin="lower", extent=extent, cmap=colours, vmin=0.5, vmax=1.5, aspect="auto")
-    figure.colorbar(heat, ax=left, label="distance to a digit, of the limit")
+    heat = left.imshow(plane.map, origin="lower", extent=extent, cmap=colours, vmin=0.6, vmax=1.3, aspect="auto")
+    figure.colorbar(heat, ax=left, label="distance to a digit ÷ limit")
     left.scatter(*plane.codes.T, s=3, color=palette.data, linewidths=0)
     tag = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
     for digit in range(10):
         centre = np.median(plane.codes[plane.labels == digit], axis=0)
-        left.text(*centre, str(digit), fontsize=13.5, fontweight="bold", ha="center", va="center", bbox=tag)
+        left.text(*centre, str(digit), fontsize=12, fontweight="bold", ha="center", va="center", bbox=tag)
     (mark,) = left.plot([], [], "o", color=palette.model, markersize=13, markeredgecolor="white", markeredgewidth=2)
     left.set(title="Codes, and how far decoded ones are", xlabel="$z_1$, sd of the codes", ylabel="$z_2$")
     left.set(xlim=(-_REACH, _REACH), ylim=(-_REACH, _REACH))
-    pictures = [axis.imshow(np.zeros((8, 8)), cmap="gray_r", vmin=0, vmax=1) for axis in (middle, right)]
+    pictures = [axis.imshow(np.zeros((28, 28)), cmap="gray_r", vmin=0, vmax=1) for axis in (middle, right)]
     left.contour(plane.map, levels=[1], extent=extent, colors=palette.truth, linestyles="--", linewidths=1.2)
     for axis, title in ((middle, "Decoded z"), (right, "Nearest real digit")):
         axis.set_title(title)
@@ -180,13 +169,14 @@ def _draw_latent_plane(parts, first, second):
     distances = np.sqrt(np.sum((plane.data - image) ** 2, axis=1))
     nearest = int(distances.argmin())
     parts.mark.set_data([first], [second])
-    parts.decoded.set_data(image.reshape(8, 8))
-    parts.nearest.set_data(plane.data[nearest].reshape(8, 8))
-    ratio = distances[nearest] / plane.limit
-    verdict = "as near as real digits are to each other" if ratio <= 1 else "farther than 95 % of real digits are"
+    parts.decoded.set_data(image.reshape(28, 28))
+    parts.nearest.set_data(plane.data[nearest].reshape(28, 28))
+    kind = plane.labels[nearest]
+    ratio = distances[nearest] / plane.limits[kind]
+    verdict = "as near as" if ratio <= 1 else "farther than 95 % of"
     return (
         f"z = ({first:.1f}, {second:.1f}) decodes to an image at {ratio:.2f} of the limit from the nearest digit, "
-        f"a {plane.labels[nearest]}: {verdict}."
+        f"a {kind}: {verdict} reconstructions of new digits are."
     )
 
 
