@@ -5,13 +5,19 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from course_utils.lessons.vae.models import DEEP, gaussian_vae, plain_autoencoder, split_digits
+from course_utils.lessons.vae.models import (
+    gaussian_vae,
+    large_autoencoder,
+    large_vae,
+    plane_vae,
+    split_digits,
+    split_large_digits,
+)
 from course_utils.models.planes import mosaic, plane_explorer, show_images
-from course_utils.models.vae import load_checkpoint
-from course_utils.workshop.data import data_file
 from course_utils.workshop.explorer import Choice, Explorer, Slider
 from course_utils.workshop.style import palette
 
+_SHOWN, _WIDE = 300, 5  # test digits in the latent plane; the ellipse in standard deviations, or it would be a dot
 _SHADES = ("#CC6677", "#332288", "#997700", "#117733", "#0077BB", "#882255", "#228877", "#777733", "#AA4499", "#555555")
 _CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 100)), np.sin(np.linspace(0, 2 * np.pi, 100))])
 
@@ -27,17 +33,17 @@ def plot_numerals(axis, codes, labels, **options) -> list:
 
 @torch.no_grad()
 def _build_latent_plane(figure):
-    model, (_, _, test, labels) = gaussian_vae(), split_digits()
+    model, (_, _, test, labels) = plane_vae(), [part[:_SHOWN] for part in split_large_digits()]
     means, log_vars = model.encode(test)
     plane, digit, rebuilt, made = figure.subplots(1, 4, width_ratios=(2.3, 1, 1, 1))
-    plot_numerals(plane, means, labels, alpha=0.55)
-    (ellipse,) = plane.plot([], [], color=palette.approximation, linewidth=3, label="q(z|x), 2 sd")
+    plot_numerals(plane, means, labels)
+    (ellipse,) = plane.plot([], [], color=palette.approximation, linewidth=3, label=f"q(z|x), {_WIDE} sd")
     big = {"color": palette.model, "markersize": 12, "markeredgecolor": "white", "markeredgewidth": 1.5}
     (point,) = plane.plot([], [], "o", **big, label="your z")
-    plane.set(title="Where the encoder puts 297 test digits", xlabel="$z_1$", ylabel="$z_2$")
-    plane.set(xlim=(-3.6, 3.6), ylim=(-3.6, 4.6), aspect="equal")
+    plane.set(title=f"Where the encoder puts {_SHOWN} test digits", xlabel="$z_1$", ylabel="$z_2$")
+    plane.set(xlim=(-3.8, 3.8), ylim=(-3.8, 4.8), aspect="equal")
     plane.legend(loc="upper left", ncols=2, columnspacing=1)
-    blank = np.zeros((8, 8))
+    blank = np.zeros((28, 28))
     return SimpleNamespace(
         ellipse=ellipse,
         point=point,
@@ -56,30 +62,30 @@ def _build_latent_plane(figure):
 @torch.no_grad()
 def _draw_latent_plane(parts, digit, first, second):
     mean, scale = parts.means[digit], parts.scales[digit]
-    parts.ellipse.set_data(*(mean[:, None] + 2 * scale[:, None] * _CIRCLE))
+    parts.ellipse.set_data(*(mean[:, None] + _WIDE * scale[:, None] * _CIRCLE))
     parts.point.set_data([first], [second])
     made = parts.model.decode(torch.tensor([[first, second]], dtype=torch.float32)).numpy()
     for artist, image in ((parts.digit, parts.test[digit]), (parts.rebuilt, parts.decoded[digit]), (parts.made, made)):
-        artist.set_data(np.asarray(image).reshape(8, 8))
+        artist.set_data(np.asarray(image).reshape(28, 28))
     return (
         f"Test digit {digit}, a {parts.labels[digit]}, has q with mean ({mean[0]:.2f}, {mean[1]:.2f}) and standard "
-        f"deviations {scale[0]:.2f} and {scale[1]:.2f}. The decoder turns your z = ({first:.1f}, {second:.1f}) into "
+        f"deviations {scale[0]:.3f} and {scale[1]:.3f}. The decoder turns your z = ({first:.1f}, {second:.1f}) into "
         f"the last picture, which has {made.sum():.0f} pixels' worth of ink."
     )
 
 
 def latent_plane():
-    """Return the explorer of a two-dimensional latent space of the 8×8 digits."""
+    """Return the explorer of a two-dimensional latent space of 28×28 digits, with the encoder's q."""
     return Explorer(
         _build_latent_plane,
         _draw_latent_plane,
         [
-            Slider("digit", label="test digit", minimum=0, maximum=59, step=1, value=2),
+            Slider("digit", label="test digit", minimum=0, maximum=59, step=1, value=4),
             Slider("first", label="first latent", symbol="z₁", minimum=-3.0, maximum=3.0, step=0.1, value=-1.4),
             Slider("second", label="second latent", symbol="z₂", minimum=-3.0, maximum=3.0, step=0.1, value=-1.4),
         ],
         name="latent_plane",
-        title="The latent plane of the 8×8 digits",
+        title="The latent plane, with the encoder",
         alt="Left, the plane of the two latents with the test digits' posterior means as numerals, one posterior as an "
         "ellipse, and the chosen point. Right, a test digit, its reconstruction and the decoded point.",
         width=10.0,
@@ -89,7 +95,7 @@ def latent_plane():
 
 def mnist_plane():
     """Return the explorer of the shipped model of MNIST's 28×28 digits."""
-    model, _ = load_checkpoint(data_file("mnist_plane.safetensors"))
+    model = plane_vae()
 
     @torch.no_grad()
     def decode(codes):
@@ -119,7 +125,7 @@ def _build_balance(figure):
         spread = torch.exp(0.5 * log_vars).mean().item()
         states[f"{scale:g}"] = (means.numpy(), mosaic(rows, 3, 6), numbers, spread)
     cloud, pictures, bars = figure.subplots(1, 3, width_ratios=(1.15, 1.35, 0.8))
-    numerals = plot_numerals(cloud, np.zeros((len(labels), 2)), labels, alpha=0.6)
+    numerals = plot_numerals(cloud, np.zeros((len(labels), 2)), labels, markersize=5)
     cloud.plot(*(2 * _CIRCLE), color=palette.prior, label="prior, 2 sd")
     cloud.set(title="Means of q(z|x)", xlabel="$z_1$", ylabel="$z_2$", xlim=(-4, 4), ylim=(-4, 4.9), aspect="equal")
     cloud.legend(loc="upper left")
@@ -161,63 +167,59 @@ def balance():
 
 
 PAIRS = {"0 to 1": (0, 1), "3 to 8": (3, 8), "4 to 7": (4, 7), "2 to 6": (2, 6), "5 to 9": (5, 9)}
+_PLACES = 11  # on each way
 
 
 @torch.no_grad()
 def _build_interpolation(figure):
-    train_images, _, test, labels = split_digits()
-    autoencoder, model = plain_autoencoder(**DEEP), gaussian_vae(**DEEP)
-    steps = torch.linspace(0, 1, 21)[:, None]
+    train_images, _, test, labels = split_large_digits()
+    steps = torch.linspace(0, 1, _PLACES)[:, None]
     paths = {}
     for name, (one, other) in PAIRS.items():
-        pair = torch.stack([test[labels == one][0], test[labels == other][0]])
+        pair = torch.stack([test[labels == one][1], test[labels == other][1]])
         both = []
-        for encode, decode in ((autoencoder.encode, autoencoder.decode), (lambda x: model.encode(x)[0], model.decode)):
-            start, end = encode(pair)
-            images = decode((1 - steps) * start + steps * end)
+        for model in (large_autoencoder(), large_vae()):
+            start, end = model.encode(pair)[0]
+            images = model.decode((1 - steps) * start + steps * end)
             both.append((images.numpy(), torch.cdist(images, train_images).min(1).values.numpy()))
         paths[name] = both
-    neighbours = torch.cdist(train_images, train_images) + 1e3 * torch.eye(len(train_images))
-    limit = neighbours.min(1).values.quantile(0.95).item()
-    curve, plain, variational = figure.subplots(1, 3, width_ratios=(1.7, 1, 1))
+    limit = torch.cdist(test, train_images).min(1).values.quantile(0.95).item()
+    curve, strip = figure.subplots(1, 2, width_ratios=(1, 2.1))
     curve.axhline(limit, color=palette.data, linestyle=":", linewidth=1.8)
     tag = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}  # the curves pass behind it
     note = {"ha": "center", "fontsize": 10, "bbox": tag, "zorder": 5}
-    curve.text(0.5, limit + 0.06, "95 % of real digits have a neighbour below", **note)
+    curve.text(0.5, limit + 0.35, "95 % of test digits lie below", **note)
     (first,) = curve.plot([], [], color=palette.warning, linestyle="--", label="autoencoder")
     (second,) = curve.plot([], [], color=palette.model, label="VAE")
     ends = [curve.plot([], [], "o", color=line.get_color(), markersize=8)[0] for line in (first, second)]
     now = curve.axvline(0.5, color=palette.data, linewidth=1.4)
-    curve.set(title="Distance to the nearest real digit", xlabel="way from one code to the other", ylabel="distance")
-    curve.set(xlim=(0, 1), ylim=(0, 2.6))
-    curve.legend(loc="upper left", ncols=2)
-    blank = np.zeros((8, 8))
+    curve.set(title="Distance to the nearest\nreal digit", xlabel="way from one code to the other", ylabel="distance")
+    curve.set(xlim=(0, 1), ylim=(0, 10))
+    curve.legend(loc="upper left", ncols=2, columnspacing=1)
+    blank = mosaic(np.zeros((2 * _PLACES, 784)), 2, _PLACES, gap=2)
+    image = show_images(strip, blank, "What is decoded along the way")
+    strip.set_yticks([14, 44], ["autoencoder", "VAE"])
+    strip.tick_params(length=0)
     return SimpleNamespace(
-        curves=(first, second),
-        ends=ends,
-        now=now,
-        images=(show_images(plain, blank, "Autoencoder"), show_images(variational, blank, "VAE")),
-        paths=paths,
-        steps=steps[:, 0].numpy(),
-        limit=limit,
+        curves=(first, second), ends=ends, now=now, image=image, paths=paths, steps=steps[:, 0].numpy(), limit=limit
     )
 
 
 def _draw_interpolation(parts, pair, way):
-    position = round(way * 20)
-    worst = []
-    artists = zip(parts.curves, parts.ends, parts.images, parts.paths[pair], strict=True)
-    for curve, end, artist, (images, distances) in artists:
+    position = round(way * (_PLACES - 1))
+    worst, seen = [], []
+    for curve, end, (images, distances) in zip(parts.curves, parts.ends, parts.paths[pair], strict=True):
         curve.set_data(parts.steps[: position + 1], distances[: position + 1])  # as far as one has walked
         end.set_data([parts.steps[position]], [distances[position]])
-        artist.set_data(images[position].reshape(8, 8))
+        seen.append(np.where(np.arange(_PLACES)[:, None] <= position, images, 0))
         worst.append((distances[position], distances[: position + 1].max()))
+    parts.image.set_data(mosaic(np.concatenate(seen), 2, _PLACES, gap=2))
     parts.now.set_xdata([way, way])
     (plain, plain_worst), (variational, variational_worst) = worst
     return (
-        f"{pair}, {way:.0%} of the way: the autoencoder's picture is {plain:.2f} from the nearest real digit, the "
-        f"VAE's {variational:.2f}. Up to here the largest distances were {plain_worst:.2f} and "
-        f"{variational_worst:.2f}; up to {parts.limit:.2f} is usual."
+        f"{pair}, {way:.0%} of the way: the autoencoder's picture is {plain:.1f} from the nearest real digit, the "
+        f"VAE's {variational:.1f}. Up to here the largest distances were {plain_worst:.1f} and "
+        f"{variational_worst:.1f}; up to {parts.limit:.1f} is usual."
     )
 
 
@@ -228,14 +230,14 @@ def interpolation():
         _draw_interpolation,
         [
             Choice("pair", label="digits", options=tuple(PAIRS), value="3 to 8"),
-            Slider("way", label="way", minimum=0.0, maximum=1.0, step=0.05, value=0.0),
+            Slider("way", label="way", minimum=0.0, maximum=1.0, step=0.1, value=0.0),
         ],
         name="interpolation",
         title="From one digit to another",
         alt="Left, along a straight way between two codes and up to the chosen place, the distance of the decoded "
-        "picture from the nearest real digit, for an autoencoder and a VAE. Right, both pictures at the chosen place.",
-        width=9.6,
-        height=3.8,
+        "picture from the nearest real digit, for an autoencoder and a VAE. Right, the pictures so far, in two rows.",
+        width=10.0,
+        height=3.6,
     )
 
 
