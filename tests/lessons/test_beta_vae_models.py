@@ -6,6 +6,7 @@ import torch
 
 from course_utils.lessons import beta_vae as lesson
 from course_utils.models import disentanglement
+from course_utils.models.vae import VAE
 
 
 @pytest.mark.parametrize("weighting", disentanglement.WEIGHTINGS)
@@ -37,3 +38,14 @@ def test_every_ellipse_is_there_once_and_the_test_images_are_among_them():
     _, _, test_x, test_factors = lesson.ellipses()
     rows = np.ravel_multi_index(tuple(test_factors[:50].T), (6, 32, 32))
     assert torch.equal(images[rows], test_x[:50])
+
+
+def test_a_traversal_moves_one_latent_at_a_time_whatever_the_pictures():
+    _, _, digits, _ = lesson.large_digits()
+    model = VAE(784, 10, (5,), seed=1)
+    images, order = lesson.traversal(model, [-1.0, 2.0], 3, digits)
+    assert images.shape == (10, 2, 784) and sorted(order) == list(range(10))
+    with torch.no_grad():
+        code = model.encode(digits[3:4])[0]
+        code[0, order[4]] = 2.0
+        torch.testing.assert_close(images[4, 1], model.decode(code)[0])

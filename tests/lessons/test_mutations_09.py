@@ -8,6 +8,7 @@ BILLS = "ELBO = −D − R"
 RATE = "a linear VAE's rate is the one of reverse water-filling at the level βc"
 SLOPE = "the slope of squared error against rate is −2 × the water level, so that of D = error/2c is −β"
 DISGUISE = "gradient with weight β and variance c = β × gradient of the plain VAE with variance βc"
+PER_PIXEL = "averages with the weight β_norm = βL/P: the gradient of D + βR, over P"
 COUNTED = "the total correlation = Σ q(z) log q(z) / q(z₁)q(z₂), by counting"
 GAUSSIAN = "total correlation of two Gaussians with correlation ρ = −½ log(1 − ρ²)"
 DRAWS = "the estimate from 2000 codes = the formula"
@@ -49,6 +50,12 @@ MUTANTS = {
     "slope of one level, not two": ("equals=-2 * 0.3", "equals=-0.3", SLOPE),
     "β multiplies the scale instead of the variance": ("scale=(beta * c) ** 0.5", "scale=beta * c**0.5", DISGUISE),
     "the factor β between the gradients forgotten": ("equals=beta * gradients[1]", "equals=gradients[1]", DISGUISE),
+    "β_norm without the number of latents": (
+        "beta_norm = beta * latents / pixels",
+        "beta_norm = beta / pixels",
+        PER_PIXEL,
+    ),
+    "β_norm upside down": ("beta_norm = beta * latents / pixels", "beta_norm = beta * pixels / latents", PER_PIXEL),
     "the marginals of the aggregate exchanged for the prior": (
         "independent = np.outer(aggregate.sum(1), aggregate.sum(0))",
         "independent = np.full((2, 2), 0.25)",

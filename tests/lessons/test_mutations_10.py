@@ -21,6 +21,8 @@ KL = "log K − entropy = KL to the uniform distribution by torch.distributions"
 SAME_KL = "the same KL term"
 HARD = "one-hot draws: the same reconstruction term as course_utils.models.discrete"
 RELAXED = "relaxed draws: the same reconstruction term"
+SAVED = "a prior that knows q(z) saves half a nat per digit or more"
+TOGETHER = "all three choices together name the kind of 70 % or more of the test digits"
 MIXTURE = "the best ELBO of a VAE with one choice and a table = the log-likelihood found by EM"
 
 MUTANTS = {
@@ -126,6 +128,16 @@ MUTANTS = {
         "return pixels.log_prob(x).sum(-1), kl",
         "return pixels.log_prob(x).mean(-1), kl",
         HARD,
+    ),
+    "the uniform prior over 512 codes forgotten": (
+        "saved = (in_use * (in_use * 512)",
+        "saved = (in_use * in_use",
+        SAVED,
+    ),
+    "the kind that is rarest in a code": (
+        "(table[tuple(seen[1].T)].argmax(-1)",
+        "(table[tuple(seen[1].T)].argmin(-1)",
+        TOGETHER,
     ),
     "the ELBO of the mixture without its entropy": (
         "loss = -(log_q.exp() * (log_joint - log_q)).sum()",

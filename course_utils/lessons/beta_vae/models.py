@@ -10,6 +10,7 @@ from torch import Tensor
 
 from course_utils.models.disentanglement import WEIGHTINGS, linear_schedule, render_sprites, sprites
 from course_utils.models.vae import VAE
+from course_utils.workshop.data import mnist_small
 from course_utils.workshop.model_cache import kept
 from course_utils.workshop.training import train_quietly
 from course_utils.workshop.validation import check_choice
@@ -111,6 +112,25 @@ def tc_vae(weight: float, seed: int = 0, weighting: str = "weighted") -> VAE:
     return train(model, loss, seed)
 
 
+@functools.cache
+def large_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the course's part of MNIST, grey: 6000 training images (·, 784), labels, 1000 test images, labels."""
+    parts = []
+    for part in ("train", "test"):
+        images, labels = mnist_small(part)
+        parts += [torch.tensor(images).reshape(-1, 784), torch.tensor(labels)]
+    return tuple(parts)
+
+
+@functools.cache
+@kept
+def digit_vae(beta: float, epochs: int = 10) -> VAE:
+    """Return a VAE 784-200-10 of the digits of 28 by 28 pixels whose KL term had the weight `beta`, trained once."""
+    images = large_digits()[0]
+    model = VAE(784, 10, (200,), seed=9).start_at_mean(images)
+    return train_quietly(model, lambda x: model.loss(x, beta=beta), images, epochs=epochs, batch_size=300, seed=9)
+
+
 @torch.no_grad()
 def latent_kls(model: VAE, x: Tensor) -> Tensor:
     """Return the KL to the prior of each latent (L,), averaged over the rows of x, in nats."""
@@ -133,15 +153,16 @@ def codes(model: VAE) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def traversal(model: VAE, values, row: int = 3) -> tuple[Tensor, list[int]]:
+def traversal(model: VAE, values, row: int = 3, images: Tensor | None = None) -> tuple[Tensor, list[int]]:
     """Return images (L, V, side²) with one latent at a time moved to each of the values, and the latents' order.
 
-    The other latents stay at the code of one test image; latents are sorted by their KL, the largest first.
+    The other latents stay at the code of one of the images, which are the test ellipses without `images`; latents are
+    sorted by their KL, the largest first.
     """
-    images = ellipses()[2]
+    images = ellipses()[2] if images is None else images
     order = latent_kls(model, images).argsort(descending=True).tolist()
     start = model.encode(images[row : row + 1])[0]
-    moved = start.repeat(LATENTS, len(values), 1)
+    moved = start.repeat(model.latent_dim, len(values), 1)
     for place, latent in enumerate(order):
         moved[place, :, latent] = torch.as_tensor(np.asarray(values), dtype=moved.dtype)
     return model.decode(moved), order

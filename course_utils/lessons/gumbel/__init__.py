@@ -30,6 +30,8 @@ from course_utils.lessons.gumbel.models import (
     STAMPS,
     black_digits,
     categorical_vae,
+    large_black_digits,
+    large_categorical_vae,
     stamp_score,
     train,
 )
@@ -60,6 +62,8 @@ __all__ = [
     "gumbel_max",
     "gumbel_noise",
     "kl_of_choices",
+    "large_black_digits",
+    "large_categorical_vae",
     "log_z_from_heights",
     "on_triangle",
     "relaxed_bit",

@@ -13,8 +13,8 @@ from course_utils.lessons.gumbel.models import (
     COLOURS,
     LATENTS,
     STAMP_LOGITS,
-    black_digits,
-    categorical_vae,
+    large_black_digits,
+    large_categorical_vae,
     stamp_score,
 )
 from course_utils.models import discrete
@@ -188,16 +188,20 @@ def bias_noise():
     )
 
 
+_SIDE, _STEP, _MIDDLE = 28, 29, 13.5  # of a digit, in pixels: its side, from one to the next, its centre
+
+
 @torch.no_grad()
 def _build_categories(figure):
-    model, (train_images, _, _, _) = categorical_vae(), black_digits()
+    model, (train_images, _, _, _) = large_categorical_vae(), large_black_digits()
     pictures = model.decode(discrete.enumerate_one_hot(LATENTS, CLASSES, torch.float32)).numpy()
     q = model.encode(train_images).log_softmax(-1)
     made, rows, digits_there = figure.subplots(1, 3, width_ratios=(0.8, 2.4, 1.25))
-    blank = np.zeros((8, 8))
-    images = show_images(rows, np.zeros((LATENTS * 9 - 1, CLASSES * 9 - 1)), "One choice changed, the two others kept")
-    rows.set(yticks=[4 + 9 * latent for latent in range(LATENTS)], yticklabels=[f"choice {c}" for c in "abc"])
-    rows.set(xticks=[4 + 9 * k for k in range(CLASSES)], xticklabels=range(1, CLASSES + 1), xlabel="category")
+    blank = np.zeros((_SIDE, _SIDE))
+    size = LATENTS * _STEP - 1, CLASSES * _STEP - 1
+    images = show_images(rows, np.zeros(size), "One choice changed, the two others kept")
+    rows.set(yticks=_MIDDLE + _STEP * np.arange(LATENTS), yticklabels=[f"choice {c}" for c in "abc"])
+    rows.set(xticks=_MIDDLE + _STEP * np.arange(CLASSES), xticklabels=range(1, CLASSES + 1), xlabel="category")
     rows.tick_params(length=0)
     rings = [
         rows.plot([], [], "s", markersize=32, markerfacecolor="none", markeredgewidth=2.6, color=palette.model)[0]
@@ -207,7 +211,7 @@ def _build_categories(figure):
         made=show_images(made, blank, "Your code"),
         images=images,
         rings=rings,
-        near=show_images(digits_there, np.zeros((26, 17)), "Digits with the\nlargest q(code | x)"),
+        near=show_images(digits_there, np.zeros((3 * _STEP, 2 * _STEP)), "Digits with the\nlargest q(code | x)"),
         pictures=pictures,
         q=q,
         train_images=train_images,
@@ -217,12 +221,12 @@ def _build_categories(figure):
 def _draw_categories(parts, first, second, third):
     code = (first - 1, second - 1, third - 1)
     index = np.ravel_multi_index(code, (CLASSES,) * LATENTS)
-    parts.made.set_data(parts.pictures[index].reshape(8, 8))
+    parts.made.set_data(parts.pictures[index].reshape(_SIDE, _SIDE))
     variants = []
     for latent in range(LATENTS):
         changed = [(*code[:latent], k, *code[latent + 1 :]) for k in range(CLASSES)]
         variants += [parts.pictures[np.ravel_multi_index(one, (CLASSES,) * LATENTS)] for one in changed]
-        parts.rings[latent].set_data([3.5 + 9 * code[latent]], [3.5 + 9 * latent])
+        parts.rings[latent].set_data([_MIDDLE + _STEP * code[latent]], [_MIDDLE + _STEP * latent])
     parts.images.set_data(mosaic(np.array(variants), LATENTS, CLASSES))
     log_q = sum(parts.q[:, latent, k] for latent, k in enumerate(code))
     best = log_q.topk(6)
@@ -231,7 +235,7 @@ def _draw_categories(parts, first, second, third):
     return (
         f"The code ({first}, {second}, {third}) decodes to a picture with {parts.pictures[index].sum():.0f} pixels' "
         f"worth "
-        f"of ink. {share} of the 1500 training digits have this code with probability above one half; the largest "
+        f"of ink. {share} of the 6000 training digits have this code with probability above one half; the largest "
         f"probability is {min(best.values[0].exp().item(), 1.0):.2f}."
     )
 
@@ -243,7 +247,7 @@ def categories():
         _draw_categories,
         [
             Slider(name, label, minimum=1, maximum=CLASSES, step=1, value=value)
-            for name, label, value in (("first", "choice a", 8), ("second", "choice b", 1), ("third", "choice c", 3))
+            for name, label, value in (("first", "choice a", 8), ("second", "choice b", 2), ("third", "choice c", 2))
         ],
         name="categories",
         title="Three choices make a digit",

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from course_utils.models.discrete import CategoricalVAE
-from course_utils.workshop.data import digits
+from course_utils.workshop.data import digits, mnist_small
 from course_utils.workshop.model_cache import kept
 from course_utils.workshop.style import palette
 from course_utils.workshop.training import train_quietly
@@ -33,10 +33,24 @@ def black_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return x[:_TRAINING], y[:_TRAINING], x[_TRAINING:], y[_TRAINING:]
 
 
-def train(model, loss, *, epochs: int = 40, learning_rate: float = 1e-2):
+@functools.cache
+def large_black_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the course's part of MNIST in black and white: 6000 training images (·, 784), labels, 1000 test images, …
+
+    A pixel is ink (1) where its grey level is one half or more, float32.
+    """
+    parts = []
+    for part in ("train", "test"):
+        images, labels = mnist_small(part)
+        parts += [torch.tensor(images.reshape(-1, 784) >= 0.5, dtype=torch.float32), torch.tensor(labels)]
+    return tuple(parts)
+
+
+def train(model, loss, *, epochs: int = 40, learning_rate: float = 1e-2, data: Tensor | None = None):
     """Train a model of the digits in place with this lesson's settings (batches of 150, one cycle), and return it."""
+    data = black_digits()[0] if data is None else data
     settings = {"epochs": epochs, "batch_size": 150, "learning_rate": learning_rate}
-    return train_quietly(model, loss, black_digits()[0], **settings, seed=10)
+    return train_quietly(model, loss, data, **settings, seed=10)
 
 
 @functools.cache
@@ -48,11 +62,23 @@ def categorical_vae(
 
     Without `temperature` it falls from 1 to 0.5 during the training; otherwise it stays where it is.
     """
-    schedule = {"start": 1.0, "end": 0.5, "rate": 2e-3}
-    if temperature is not None:
-        schedule = {"start": temperature, "end": temperature}
     model = CategoricalVAE(64, LATENTS, CLASSES, (128,), seed=10).start_at_mean(black_digits()[0])
-    return train(model, model.training_loss(estimator, **schedule), epochs=epochs)
+    return train(model, model.training_loss(estimator, **_schedule(temperature)), epochs=epochs)
+
+
+def _schedule(temperature):
+    if temperature is None:
+        return {"start": 1.0, "end": 0.5, "rate": 2e-3}
+    return {"start": temperature, "end": temperature}
+
+
+@functools.cache
+@kept
+def large_categorical_vae(temperature: float | None = None, epochs: int = 10) -> CategoricalVAE:
+    """Return a VAE with the same code for digits of 28 by 28 pixels, trained once; for `temperature` see above."""
+    images = large_black_digits()[0]
+    model = CategoricalVAE(784, LATENTS, CLASSES, (200,), seed=10).start_at_mean(images)
+    return train(model, model.training_loss(**_schedule(temperature)), epochs=epochs, data=images)
 
 
 # Three stamps of five pixels, and a picture that resembles the first two.
