@@ -109,6 +109,10 @@ def test_a_second_run_changes_nothing(executed):
     ("source", "words"),
     [
         ("# now it breaks\n1 / 0", ["cell 2 (# now it breaks)", "ZeroDivisionError: division by zero"]),
+        (
+            "from course_utils import claim\nclaim('it holds', 2, equals=1)",
+            ["cell 2 (from course_utils import claim)", "ClaimError: ✗ it holds", "measured 2, wanted 1 exactly"],
+        ),
         ("import time\ntime.sleep(60)", ["cell 2 (import time)", "stopped after 2 seconds"]),
         ("import os\nos._exit(1)", ["cell 2 (import os)", "ended the kernel"]),
     ],

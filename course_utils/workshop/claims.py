@@ -15,6 +15,15 @@ _NOT_GIVEN = object()
 class ClaimError(AssertionError):
     """A statement of the course was found to be false for the values it was given."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows of it: the message alone, its first line in bold red; IPython asks for it.
+
+        Whoever changed a cell wants to know which statement fell and by how much; the lines of code on the way to the
+        check are the same for every claim.
+        """
+        statement, *rest = str(self).splitlines() or [""]
+        return [f"\x1b[1;31m{statement}\x1b[0m", *rest]
+
 
 def claim(
     statement,
@@ -169,11 +178,11 @@ def _violates(form, measured, bounds, atol, rtol):
     number = measured.ravel()[first]
     where = f" at index {_index(first, measured.shape)}" if measured.ndim else ""
     count = f" ({(~good).sum()} of {good.size} elements fail)" if measured.size > 1 else ""
-    allowed = _tolerance_words(form, atol, rtol) or "exactly"
+    allowed = _tolerance_words(form, atol, rtol)
     off = ""
     if form == "equals" and np.isfinite(number):
         off = f", a difference of {abs(number - np.broadcast_to(bounds[0], measured.shape).ravel()[first]):.3g}"
-    return f"measured {number:.17g}{where}, wanted {wanted[first]} {allowed}{off}{count}"
+    return f"measured {number:.17g}{where}, wanted {f'{wanted[first]} {allowed}'.rstrip()}{off}{count}"
 
 
 def _decreases(measured, atol):

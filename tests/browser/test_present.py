@@ -1,5 +1,6 @@
 """A lesson presented in JupyterLab: the deck is walked by keyboard, explored, and run, and every slide fits."""
 
+import ast
 import re
 import signal
 import socket
@@ -21,6 +22,21 @@ LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 SCREEN = {"width": 1280, "height": 720}
 LIVE = {"imports", "explorer"}
 SHOWN = ("slide", "subslide", "fragment")
+LEAST_TYPE = 20  # pixels of an explorer's words, sliders and numbers
+# What an instructor tries first: a piece of a line on a slide, what is written in its place, and the claim that fails.
+DEMONSTRATIONS = {
+    "06_reparameterisation": (
+        ".sample((5,))",
+        ".rsample((5,))",
+        "the average of plain draws depends on μ, but carries no gradient",
+    ),
+    "08_vae": (
+        "optimizer.zero_grad()",
+        "",
+        "the VAE's bound on test digits is 10 nats or more above a model without latents",
+    ),
+}
+FAILURE = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']"
 
 # Waits until a cell is active and the slide has been drawn: formulas are set, pictures are there, and nothing has moved
 # for four frames. Returns what is then seen, or nothing after 20 seconds.
@@ -76,6 +92,12 @@ CUT_OFF = """() => {
 }"""
 
 
+SMALLEST_TYPE = """cell => Math.min(
+    ...[...cell.querySelectorAll("strong, p, label, .widget-readout, select")]
+        .filter(part => part.innerText.trim()).map(part => parseFloat(getComputedStyle(part).fontSize))
+)"""
+
+
 class Deck:
     """A presented lesson in the browser."""
 
@@ -108,6 +130,10 @@ class Deck:
         self.page.keyboard.press(key)
         return self.settle(arrival)
 
+    def place(self):
+        """Return what stands in the corner: the slide's number, and how many there are."""
+        return self.page.locator("#course-count").inner_text()
+
     def forward(self):
         """Walk to the last slide, yielding each cell that a press leads to and the cells that then show something."""
         yield self.stops[0], self.settle(self.stops[0])
@@ -126,8 +152,11 @@ def first_line(notebook, index):
     return describe(start, notebook.cells[start])
 
 
-def overflow(deck: Deck) -> list[str]:
-    """Walk the deck by keyboard, and return what is cut off on its slides, and the key presses that show nothing."""
+def overflow(deck: Deck, demonstrate=lambda stop: None) -> list[str]:
+    """Walk the deck by keyboard, and return what is cut off on its slides, and the key presses that show nothing.
+
+    Whatever is demonstrated at a stop, the slides after it must fit too.
+    """
     troubles = []
     before = []
     for stop, seen in deck.forward():
@@ -136,19 +165,53 @@ def overflow(deck: Deck) -> list[str]:
             troubles.append(f"{slide}: the press that leads to cell {stop} shows nothing")
         if deck.ends_slide(stop):
             troubles += [f"{slide}: {words}" for words in deck.page.evaluate(CUT_OFF)]
+        if "explorer" in deck.notebook.cells[stop].metadata.get("tags", []):
+            small = deck.cell(stop).evaluate(SMALLEST_TYPE)
+            if small < LEAST_TYPE:
+                troubles.append(f"{slide}: words of {small} px in the explorer")
+        demonstrate(stop)
         before = seen
     assert deck.press("Space", deck.stops[-1]) == before
     return troubles
 
 
+def needed(cells, last):
+    """Return the code cells that a cell builds on, with itself, by the names that they define and use."""
+    wanted, found = set(), []
+    for index in range(last, -1, -1):
+        cell = cells[index]
+        if cell.cell_type != "code" or {"exercise", "recall"} & set(cell.metadata.get("tags", [])):
+            continue
+        names = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)]
+        defined = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        defined |= {node.name for node in ast.parse(cell.source).body if hasattr(node, "name")}
+        if index == last or defined & wanted:
+            found.append(cell.id)
+            wanted |= {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    return set(found)
+
+
+def claiming(notebook, statement):
+    """Return the cell that states a claim."""
+    return next(i for i, cell in enumerate(notebook.cells) if statement in cell.source and "claim(" in cell.source)
+
+
 @pytest.fixture
 def presented(path, tmp_path):
-    """A lesson as the command serves it, with its explorers alive and the stored outputs of all other cells."""
+    """A lesson as the command serves it, with its explorers alive and the stored outputs of all other cells.
+
+    What its demonstration needs has run as well.
+    """
     stage = present.prepare(path, tmp_path / "stage")
     notebook = nbformat.read(stage.notebook, as_version=4)
+    ids = set()
+    if path.stem in DEMONSTRATIONS:
+        ids = needed(notebook.cells, claiming(notebook, DEMONSTRATIONS[path.stem][2]))
     with present.serve(stage) as server:
         present.run_cells(
-            notebook, server.open_session(), chosen=lambda cell: LIVE & set(cell.metadata.get("tags", []))
+            notebook,
+            server.open_session(),
+            chosen=lambda cell: cell.id in ids or LIVE & set(cell.metadata.get("tags", [])),
         )
         stage.write(notebook)
         yield server.address, notebook
@@ -157,14 +220,55 @@ def presented(path, tmp_path):
 # A page is closed before its server ends, of which it would complain: `page` is the later argument.
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_every_slide_fits_and_every_press_shows_something(presented, page):
-    troubles = overflow(Deck(page, *presented))
+def test_every_slide_fits_and_every_press_shows_something(path, presented, page, screenshot):
+    deck = Deck(page, *presented)
+    if path.stem not in DEMONSTRATIONS:
+        troubles = overflow(deck)
+    else:
+        old, new, statement = DEMONSTRATIONS[path.stem]
+        claim = claiming(deck.notebook, statement)
+        changed = next(i for i in deck.stops if i <= claim and old in deck.notebook.cells[i].source)
+
+        def demonstrate(stop):
+            if stop == changed:
+                change(deck, stop, old, new)
+            if stop == claim:
+                page.keyboard.press("Control+Enter")
+                fails(deck, stop, statement)
+                screenshot(f"present-claim-{path.stem[:2]}")
+
+        troubles = overflow(deck, demonstrate)
     assert not troubles, "\n".join(troubles)
+
+
+def change(deck, index, old, new):
+    """Change a piece of a line on its slide from the keyboard, and run the cell."""
+    lines = deck.notebook.cells[index].source.splitlines()
+    row = next(i for i, line in enumerate(lines) if old in line)
+    keys = ["Enter", "Control+Home", *["ArrowDown"] * row, "Home", "Shift+End", "Delete"]
+    for key in keys:
+        deck.page.keyboard.press(key)
+    deck.page.keyboard.insert_text(lines[row].strip().replace(old, new))
+    deck.page.keyboard.press("Control+Enter")
+
+
+def fails(deck, index, statement):
+    """See a claim fail before the room: its own words in large type first, then both sides, and no traceback."""
+    failure = deck.cell(index).locator(FAILURE)
+    expect(failure).to_have_count(1, timeout=120_000)
+    first, *rest = failure.inner_text().strip().splitlines()
+    assert first == f"✗ {statement}"
+    assert len(rest) == 1 and rest[0].strip().startswith("measured ")
+    sizes = failure.evaluate(
+        "all => [all.querySelector('pre > span'), all.querySelector('pre')].map(one => getComputedStyle(one).fontSize)"
+    )
+    assert sizes == ["30px", "20px"]
+    assert deck.page.evaluate(CUT_OFF) == []
 
 
 @pytest.fixture
 def command(tmp_path):
-    """Present the first lesson with the command; yields its process, its address and the copy."""
+    """Present the first lesson with the command; yields its process, the addresses of deck and notes, and the copy."""
     arguments = [LESSONS[0].stem[:2], "--no-browser", f"--folder={tmp_path / 'stage'}"]
     process = subprocess.Popen(
         [sys.executable, "-m", "tools.teach.present", *arguments],
@@ -178,12 +282,14 @@ def command(tmp_path):
     try:
         for line in process.stdout:
             said.append(line)
-            if found := re.search(r"http://\S+", line):
+            if "reload" in line:
                 break
         else:
             pytest.fail("nothing is presented: " + "".join(said))
         notebook = nbformat.read(tmp_path / "stage" / "notebooks" / LESSONS[0].name, as_version=4)
-        yield process, found[0], notebook
+        addresses = re.findall(r"http://\S+", "".join(said))
+        assert len(addresses) == 2, "".join(said)
+        yield process, addresses, notebook
     finally:
         process.terminate()
         process.communicate(timeout=60)
@@ -210,31 +316,79 @@ def rerun(deck, index):
 
 
 @pytest.mark.timeout(600)
-def test_a_whole_deck_is_walked_by_keyboard_with_an_explorer_moved_and_a_cell_run(command, page, screenshot):
-    process, address, notebook = command
+def test_a_whole_deck_is_walked_by_keyboard_with_an_explorer_moved_and_a_cell_run(command, page, axe, screenshot):
+    process, said, notebook = command
+    address, notes_address = said
     deck = Deck(page, address, notebook)
+    notes = page.context.new_page()
+    notes.set_viewport_size(SCREEN)
+    notes.goto(notes_address)
+    page.bring_to_front()
+    slides = sum(notebook.cells[i].metadata.slideshow.slide_type in SHOWN[:2] for i in deck.stops)
     explorer = next(i for i in deck.stops if "explorer" in notebook.cells[i].metadata.get("tags", []))
     claim = next(i for i in deck.stops if i > explorer and "claim(" in notebook.cells[i].source)
+    number = 0
     for stop, seen in deck.forward():
         assert stop in seen
+        number += notebook.cells[stop].metadata.slideshow.slide_type != "fragment"
+        assert deck.place() == f"{number} / {slides}"
         if stop == explorer:
             explore(deck, stop)
             screenshot("present-explorer")
             assert pages.machine_fonts(page, ".jp-Deck .jp-WindowedPanel-viewport") == []
+            expect(notes.locator("#count")).to_have_text(f"Slide {number} of {slides}")
+            expect(notes.locator("#note .question").first).to_be_visible()
+            screenshot("present-notes", notes)
+            assert pages.machine_fonts(notes, "body") == []
+            page.reload()
+            deck.open()
+            deck.settle(explorer)
+            explore(deck, explorer)
         if stop == claim:
             rerun(deck, stop)
             screenshot("present-run")
             assert pages.machine_fonts(page, ".jp-Deck .jp-WindowedPanel-viewport") == []
     expect(page.locator(".jp-Deck")).not_to_contain_text(re.compile("Solution|Presenter's note"))
+    stays(deck, deck.stops[-1])
     deck.press("Shift+Space", deck.stops[-2])
+    # The presenter's window turns the deck's pages.
+    notes.keyboard.press("Space")
+    deck.settle(deck.stops[-1])
+    notes.keyboard.press("ArrowLeft")
+    deck.settle(deck.stops[-2])
 
-    page.reload()
+    page.locator(".jp-Deck-Remote .jp-deck-mod-stop").click()
+    page.get_by_role("button", name="Back to the slides").click()
+    deck.settle(deck.stops[-2])
+    page.goto("about:blank")
+    expect(notes.locator("#state")).to_contain_text("No deck is open")
+    page.goto(address)
     deck.open()
-    next(stop for stop, _ in deck.forward() if stop == explorer)
-    explore(deck, explorer)
+    deck.settle(deck.stops[-2])
+    expect(deck.cell(claim)).to_contain_text("print(6 * 7)")
+    assert axe(notes) == []
 
     page.goto("about:blank")
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 0
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", urlsplit(address).port), timeout=10)
+
+
+def stays(deck, stop):
+    """Press Escape wherever the keys may be: the deck stays on its slide and has them."""
+    page, place = deck.page, deck.place()
+    for take in (
+        "() => {}",
+        "() => document.activeElement.blur()",
+        "() => document.querySelector('.jp-Deck-Remote button').focus()",
+    ):
+        page.evaluate(take)
+        for _ in range(2):
+            page.keyboard.press("Escape")
+        expect(page.locator("#course-hint")).to_be_visible()
+        assert deck.place() == place and stop in deck.settle(stop)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    deck.settle(stop)

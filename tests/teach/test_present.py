@@ -162,6 +162,42 @@ def test_the_stage_holds_a_trusted_copy_with_its_pictures_and_settings(course):
     assert [path.name for path in (course / "build").iterdir()] == ["stage"]
 
 
+def test_a_notebook_without_slides_is_refused_in_one_sentence(course):
+    scratch = course / "notebooks" / "scratch.ipynb"
+    nbformat.write(lesson(new_code_cell("1"), new_markdown_cell("words")), scratch)
+    with pytest.raises(present.PresentError, match=r"scratch\.ipynb: no cell has a slide type"):
+        present.prepare(scratch, course / "stage")
+    assert not (course / "stage").exists()
+
+
+def test_deck_and_notes_know_each_other_by_a_name_that_each_presentation_has_anew(course):
+    names = set()
+    for _ in range(2):
+        stage = present.prepare(course / "notebooks" / "02_mixtures.ipynb", course / "stage")
+        extension = stage.folder / "data" / "labextensions" / "course-deck"
+        package = json.loads((extension / "package.json").read_text())
+        assert package["name"] == extension.name
+        script = (extension / package["jupyterlab"]["_build"]["load"]).read_text(encoding="utf-8")
+        page = (stage.folder / "config" / "custom" / "notes.html").read_text(encoding="utf-8")
+        (name,) = re.findall(r'const PRESENTATION = "(\w+)"', script)
+        assert f'"presentation": "{name}"' in page and "@PRESENTATION@" not in script
+        names.add(name)
+    assert len(names) == 2
+
+
+def test_a_kernel_before_a_room_says_an_exception_in_one_line(course):
+    stage = present.prepare(course / "notebooks" / "02_mixtures.ipynb", course / "stage")
+    code = "from IPython import get_ipython\nprint(get_ipython().InteractiveTB.mode)"
+    said = subprocess.run(
+        [sys.executable, "-m", "IPython", "--no-banner", "-c", code],
+        env=present._environment(stage, "secret"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == "Minimal"
+
+
 def test_a_stage_replaces_the_earlier_one_whole(course):
     folder = course / "build" / "stage"
     present.prepare(course / "notebooks" / "01_estimation.ipynb", folder)

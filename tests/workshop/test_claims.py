@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from IPython.core.interactiveshell import InteractiveShell
 
 from course_utils import ClaimError, claim
 
@@ -58,6 +59,7 @@ def test_a_tensor_that_requires_grad_keeps_its_graph():
         (1.5, {"equals": 1.0, "atol": 0.1}, ["measured 1.5", "wanted 1 within 0.1", "difference of 0.5"]),
         (float("nan"), {"equals": float("nan"), "atol": 1.0}, ["measured nan"]),
         (float("nan"), {"at_least": 0}, ["measured nan", "at least 0"]),
+        (-3, {"at_least": 0}, ["measured -3, wanted at least 0\n"]),
         (float("nan"), {"at_most": 0}, ["measured nan", "at most 0"]),
         (float("nan"), {"between": (0, 1)}, ["measured nan", "between 0.0 and 1.0"]),
         ([0.0, float("nan")], {"increasing": True}, ["NaN at index 1"]),
@@ -76,7 +78,7 @@ def test_false_claims_say_both_sides(capsys, value, form, words):
         claim("it holds", value, **form)
     assert str(caught.value).startswith("✗ it holds")
     for word in words:
-        assert word in str(caught.value)
+        assert word in f"{caught.value}\n"
     assert capsys.readouterr().out == ""
 
 
@@ -104,6 +106,18 @@ def test_false_claims_say_both_sides(capsys, value, form, words):
 def test_badly_put_claims_are_explained(arguments, form, error, words):
     with pytest.raises(error, match=words):
         claim(*arguments, **form)
+
+
+def test_a_notebook_shows_the_message_of_a_false_claim_without_a_traceback():
+    """The kernel's words for it: the statement first, then both sides; name and message stay those of an exception."""
+    shell = InteractiveShell()
+    seen = []
+    shell._showtraceback = lambda kind, error, lines: seen.append((kind, str(error), lines))
+    result = shell.run_cell("from course_utils import claim\n\nclaim('it holds', 2, equals=1)")
+    assert isinstance(result.error_in_exec, ClaimError)
+    ((kind, message, lines),) = seen
+    assert kind is ClaimError and message.startswith("✗ it holds\n  measured 2, wanted 1 exactly")
+    assert lines == ["\x1b[1;31m✗ it holds\x1b[0m", "  measured 2, wanted 1 exactly, a difference of 1"]
 
 
 def test_no_measured_number_reaches_the_printed_line(capsys):

@@ -8,6 +8,9 @@ from nbformat import NotebookNode
 ANSWER = re.compile(r"\A<details><summary>Answer</summary>\n\n(.+?)\n\n</details>(?=\n\n|\Z)", re.DOTALL)
 """The folded answer to the question before an explorer, at the beginning of the cell after it."""
 
+NOTE = re.compile(r"<details>\s*<summary>\s*Presenter['’]s note · (\d+) min\s*</summary>(.*)</details>", re.DOTALL)
+"""A presenter's note: the minutes of its section, and its words."""
+
 
 def kind(cell: NotebookNode) -> str:
     """Return the cell's slide type: slide, subslide, fragment, skip or notes."""

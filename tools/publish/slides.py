@@ -33,7 +33,7 @@ from traitlets.config import Config
 from tools import fonts
 from tools.publish import browser, frames, npm, plans
 from tools.publish.folders import interruptible, move_into_place, require_replaceable
-from tools.publish.slide_types import kind, speaks_for_itself, unfolded
+from tools.publish.slide_types import NOTE, kind, speaks_for_itself, unfolded
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -52,7 +52,6 @@ MOST = 30
 
 REVEAL_PARTS = ("dist/reset.css", "dist/reveal.css", "dist/reveal.js", "LICENSE")
 NOTES_PARTS = ("notes.js", "speaker-view.html")
-NOTE = re.compile(r"<details>\s*<summary>\s*Presenter['’]s note · (\d+) min\s*</summary>(.*)</details>", re.DOTALL)
 
 
 class SlidesError(Exception):

@@ -4,7 +4,8 @@
 
 The lesson is copied to build/present, without its solutions and the presenter's notes, and the copy is run from top
 to bottom; then JupyterLab opens it as a deck, attached to the kernel that ran it. What is written into the slides
-stays in the copy, until the lesson is presented again. Ctrl-C ends the server and its kernel.
+stays in the copy, until the lesson is presented again. The notes are a page of their own, for a second window, which
+follows the deck. Ctrl-C ends the server and its kernel.
 """
 
 import argparse
@@ -39,9 +40,12 @@ from tools.bootstrap import LAB_SETTINGS
 from tools.execute import CELL_SECONDS, NotebookError, describe, read, write
 from tools.publish.folders import move_into_place
 from tools.publish.slide_types import kind, speaks_for_itself, unfolded
+from tools.teach import notes
 
 ROOT = Path(__file__).resolve().parents[2]
 STYLE = Path(__file__).with_suffix(".css")
+EXTENSION = Path(__file__).with_suffix(".js")
+NOTES = "notes.html"
 START_SECONDS = 60
 # What else ends the program, a closed terminal for instance, must like Ctrl-C end the server and its kernel first.
 ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -71,6 +75,17 @@ get_config().ServerApp.contents_manager_class = (
     "jupyter_server.services.contents.largefilemanager.AsyncLargeFileManager"
 )
 '''
+
+
+PACKAGE = {
+    "name": "course-deck",
+    "version": "1.0.0",
+    "jupyterlab": {"extension": True, "_build": {"load": "static/present.js", "extension": "./extension"}},
+}
+"""How JupyterLab knows the deck's extension."""
+
+# Before a room, an exception is its last line: what is large is read, and no library's code stands between.
+KERNEL_CONFIG = 'get_config().InteractiveShell.xmode = "Minimal"\n'
 
 
 class PresentError(Exception):
@@ -170,34 +185,53 @@ def prepare(lesson: Path, folder: Path) -> Stage:
         The lesson cannot be read, or the course's fonts are not complete.
     """
     try:
-        notebook = room_copy(read(lesson))
+        original = read(lesson)
     except NotebookError as error:
         raise PresentError(str(error)) from None
+    notebook = room_copy(original)
+    if all(cell.metadata.slideshow.slide_type == "skip" for cell in notebook.cells):
+        raise PresentError(f"{lesson}: no cell has a slide type, so there is nothing to present")
+    presentation = secrets.token_hex(8)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Built beside its place, on the same disk, so that a rename finishes it.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".present-") as name:
         staging = Stage(Path(name) / "stage", lesson.name)
-        for part in ("config/custom", "data", "notebooks", "runtime", "settings"):
+        for part in ("config/custom", "data", "ipython/profile_default", "notebooks", "runtime", "settings"):
             (staging.folder / part).mkdir(parents=True)
         if (lesson.parent / "images").is_dir():
             shutil.copytree(lesson.parent / "images", staging.folder / "notebooks" / "images")
         (staging.folder / "config" / "jupyter_server_config.py").write_text(CONFIG, encoding="utf-8")
         (staging.folder / "settings" / "overrides.json").write_text(json.dumps(SETTINGS, indent=2), encoding="utf-8")
-        _write_style(staging.folder / "config" / "custom")
+        (staging.folder / "ipython" / "profile_default" / "ipython_config.py").write_text(
+            KERNEL_CONFIG, encoding="utf-8"
+        )
+        face = _write_style(staging.folder / "config" / "custom")
+        page = notes.page(original, lesson.stem, presentation, face)
+        (staging.folder / "config" / "custom" / NOTES).write_text(page, encoding="utf-8")
+        _write_extension(staging.folder / "data" / "labextensions" / PACKAGE["name"], presentation)
         staging.write(notebook)
         move_into_place(staging.folder, folder, Path(name) / "earlier")
     return Stage(folder, lesson.name)
 
 
-def _write_style(folder: Path) -> None:
-    """Write the style sheet that JupyterLab loads; it serves the fonts from beside it."""
+def _write_style(folder: Path) -> str:
+    """Write the style sheet that JupyterLab loads, and return its part of fonts; it serves these from beside it."""
     sheet = folder / "custom.css"
     try:
         fonts.copy_fonts(folder / "fonts", sheet)
     except fonts.FontsError as error:
         raise PresentError(str(error)) from None
-    with sheet.open("a", encoding="utf-8") as file:
-        file.write(STYLE.read_text(encoding="utf-8"))
+    face = sheet.read_text(encoding="utf-8")
+    sheet.write_text(face + STYLE.read_text(encoding="utf-8"), encoding="utf-8")
+    return face
+
+
+def _write_extension(folder: Path, presentation: str) -> None:
+    """Write the deck's extension where JupyterLab looks for prebuilt ones; it is written by hand and needs no build."""
+    (folder / "static").mkdir(parents=True)
+    (folder / "package.json").write_text(json.dumps(PACKAGE, indent=2), encoding="utf-8")
+    source = EXTENSION.read_text(encoding="utf-8").replace("@PRESENTATION@", presentation)
+    (folder / "static" / EXTENSION.name).write_text(source, encoding="utf-8")
 
 
 class Server:
@@ -211,6 +245,11 @@ class Server:
     def address(self) -> str:
         """Where a browser finds the deck."""
         return f"http://127.0.0.1:{self._port}/lab/tree/{quote(self._stage.name)}?token={self._token}"
+
+    @property
+    def notes(self) -> str:
+        """Where a browser finds the presenter's page."""
+        return f"http://127.0.0.1:{self._port}/custom/{NOTES}"
 
     def wait_until_ready(self) -> None:
         """Wait for the first answer, or raise `PresentError` where the server ends or takes too long."""
@@ -304,6 +343,7 @@ def _environment(stage: Stage, token: str) -> dict[str, str]:
     search = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return {
         **inherited,
+        "IPYTHONDIR": str(stage.folder / "ipython"),
         "JUPYTER_CONFIG_DIR": str(stage.folder / "config"),
         "JUPYTER_DATA_DIR": str(stage.folder / "data"),
         "JUPYTER_RUNTIME_DIR": str(stage.runtime),
@@ -467,7 +507,11 @@ def present(lesson: Path, folder: Path, *, port: int, token: str, browser: bool)
             run_cells(notebook, server.open_session(), require_running=server.require_running)
         stage.write(notebook)
         print(f"presenting {lesson.stem}: {server.address}")
-        print("Space goes on, Shift+Space back, Ctrl+Enter runs a cell, Escape leaves the deck; Ctrl-C here ends all.")
+        print(f"your notes, for a second window of the same browser: {server.notes}")
+        print(
+            "Space goes on, Shift+Space back, Ctrl+Enter runs a cell; Escape stays on the slide. Whatever happened to "
+            "the window, reload it or open the address again: it shows the slide where you were. Ctrl-C here ends all."
+        )
         sys.stdout.flush()
         if browser:
             webbrowser.open(server.address)
