@@ -34,8 +34,8 @@ bare: ## Run both commands above in an empty Debian made for it, as root; BARE_F
 student: setup-lab ## Build the students' copy in dist/student, and the solutions in dist/solutions
 	$(PY) -m tools.publish.student_copy
 
-site: setup-release ## Build the site in dist/site
-	$(PY) -m tools.publish.site
+site: setup-release ## Build the site in dist/site; SITE=students builds the one without solutions and guide, in dist/site-students
+	$(PY) -m tools.publish.site $(if $(SITE),--for $(SITE))
 
 slides: setup-release ## Build the slides of all lessons in dist/slides
 	$(PY) -m tools.publish.slides --check
@@ -49,7 +49,7 @@ hub: setup-classroom ## Try out a class on JupyterHub on this machine
 wheelhouse: setup-test ## Collect all packages in dist/wheelhouse, for a class without network
 	$(PY) -m tools.teach.wheelhouse
 
-indexes: setup-lab ## Write docs/claims.md and docs/glossary.md from the notebooks
+indexes: setup-lab ## Write docs/claims.md, docs/glossary.md and docs/instructor/calendar.md
 	$(PY) -m tools.publish.indexes
 
 execute: setup-lab ## Run notebooks and store their outputs; NB=notebooks/01_estimation.ipynb runs one

@@ -135,9 +135,9 @@ def _number(text):
     return float(Fraction(int(above), int(below))) if slash else float(text)
 
 
-def as_markdown(questions: Sequence[Question]) -> str:
-    """Return the text of the cell that asks these questions."""
-    parts = [HEADING, INTRODUCTION]
+def as_markdown(questions: Sequence[Question], opening: Sequence[str] = (HEADING, INTRODUCTION)) -> str:
+    """Return the text of the cell that asks these questions, after the paragraphs of its `opening`."""
+    parts = list(opening)
     for question in questions:
         parts.append(f"**Question {question.name}.** {question.text}")
         if question.choices:

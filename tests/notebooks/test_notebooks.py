@@ -10,8 +10,9 @@ import pytest
 from tools import execute
 
 ROOT = Path(__file__).resolve().parents[2]
+PREREQUISITES = "prerequisites.ipynb"  # no lesson: tests/notebooks/test_prerequisites.py holds it to what concerns it
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
-NOTEBOOKS = [path for path in NOTEBOOKS if ".ipynb_checkpoints" not in path.parts]
+NOTEBOOKS = [path for path in NOTEBOOKS if ".ipynb_checkpoints" not in path.parts and path.name != PREREQUISITES]
 
 
 def read(path):

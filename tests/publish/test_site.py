@@ -21,6 +21,18 @@ ROOT = Path(__file__).resolve().parents[2]
 PNG = base64.b64encode(b"\x89PNG a picture").decode("ascii")
 PICTURE = f'<img alt="A rising line." src="data:image/png;base64,{PNG}" width="90">'
 VERDICT = '<div role="status">Correct\n\nin two paragraphs</div>'
+NOTE = """<details><summary>Presenter's note · 3 min</summary>
+
+A secret of the presenter's. Ask: "is it the last one?" (Expected: no. There is always one more behind it.)
+
+</details>"""
+TEST = """**Ask yourself.** Is it the last one?
+
+<details><summary>Answer</summary>
+
+No. There is always one more behind it.
+
+</details>"""
 FRAGMENT = f'<figure class="course-frames"><img alt="frame" src="data:image/png;base64,{PNG}"></figure>'
 
 
@@ -42,7 +54,7 @@ def lesson(title="# 01 · Try", links=""):
         metadata={"language_info": {"name": "python", "pygments_lexer": "ipython3"}},
         cells=[
             new_markdown_cell(f"{title}\n\nA promise.{links}"),
-            tagged(new_markdown_cell("<details><summary>Presenter's note</summary>\n\nsecret\n\n</details>"), "notes"),
+            tagged(new_markdown_cell(NOTE), "notes"),
             new_markdown_cell("## 1.1 A question\n\nMathematics: $x^2$."),
             new_code_cell("draw()", outputs=[picture(), printed("✓ it holds\n")]),
             tagged(new_code_cell("lesson.landscape()", outputs=[picture()]), "explorer"),
@@ -68,13 +80,32 @@ def sources(notebook):
 # --- notebooks
 
 
-def test_presenters_notes_are_gone_and_the_notebook_itself_is_unchanged():
+def test_of_presenters_notes_the_self_tests_are_left_and_the_notebook_itself_is_unchanged():
     notebook = lesson()
     before = nbformat.writes(notebook)
     page = site.page_notebook(notebook, {}, site.Pictures())
     assert not any("secret" in source for source in sources(page))
-    assert len(page.cells) == len(notebook.cells) - 2  # the note, and two solution cells become one
+    assert page.cells[1].source == TEST
+    assert len(page.cells) == len(notebook.cells) - 1  # two solution cells become one
     assert nbformat.writes(notebook) == before
+
+
+def test_a_note_of_another_form_is_named():
+    notebook = lesson()
+    notebook.cells[1].source = NOTE.replace(" · 3 min", "")
+    with pytest.raises(site.SiteError, match="cell 1: a presenter's note is one folded passage"):
+        site.page_notebook(notebook, {}, site.Pictures())
+
+
+def test_students_see_no_solution_and_no_benchmark():
+    notebook = lesson()
+    notebook.cells[-1].source += "\n\nSo it goes on. The course's benchmark `speed` measures it. It is fast."
+    page = site.page_notebook(notebook, {}, site.Pictures(), students=True)
+    assert not any("answer" in cell.source for cell in page.cells)
+    assert not any("details class" in cell.source for cell in page.cells)
+    assert page.cells[1].source == TEST
+    assert page.cells[-1].source.endswith("\n\nSo it goes on. It is fast.")
+    assert len(page.cells) == len(notebook.cells) - 2
 
 
 def test_a_solution_is_one_folded_passage_with_its_code_and_outputs():
@@ -344,6 +375,56 @@ def test_what_sphinx_reads(course, tmp_path):
         assert (source / "static" / file.name).read_bytes() == file.read_bytes()
     guide = (source / "docs" / "instructor" / "index.md").read_text(encoding="utf-8")
     assert "\n01\n02\n" in guide
+
+
+@markdown
+def test_what_sphinx_reads_for_students(course, tmp_path):
+    readme = course / "README.md"
+    more = (
+        "\n## How to teach from it\n\nThe [guide](docs/instructor/01.md) has a page for each lesson.\n"
+        "\n## Licence\n\nSee the [licence](LICENSE), and [a class](docs/classroom/README.md).\n"
+    )
+    readme.write_text(readme.read_text(encoding="utf-8").replace("## Lessons", "## The lessons") + more)
+    (course / "docs" / "classroom").mkdir()
+    (course / "docs" / "classroom" / "README.md").write_text("# A class\n")
+    path = course / "docs" / "claims.md"
+    path.write_text(path.read_text(encoding="utf-8") + "\nSee [the guide](instructor/01.md).\n", encoding="utf-8")
+    readme.write_text(readme.read_text(encoding="utf-8").replace("[how to help](CONTRIBUTING.md), ", ""))
+    source = tmp_path / "work" / "source"
+    source.mkdir(parents=True)
+    site.collect(course, source, "", students=True)
+    landing = (source / "index.md").read_text(encoding="utf-8")
+    assert "[the first lesson](notebooks/01_try.ipynb)" in landing
+    assert landing.index("## Begin") < landing.index("## The lessons") < landing.index("## Licence")
+    assert "teach" not in landing and "instructor" not in landing and "and a class." in landing
+    assert "See the guide." in (source / "docs" / "claims.md").read_text(encoding="utf-8")
+    assert not (source / "docs" / "instructor").exists() and not (source / "docs" / "classroom").exists()
+    for file in source.rglob("*.ipynb"):
+        text = file.read_text(encoding="utf-8")
+        assert "answer'" not in text and "secret" not in text and "Is it the last one?" in text
+
+
+@markdown
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("\n\nSay: return 'answer', and that is all.", "01_try.ipynb: return 'answer'"),
+        ("\n\nA secret of the presenter's.", "01_try.ipynb: A secret of the presenter's."),
+        ("\n\n`make bench BENCH=speed` says so.", "01_try.ipynb: make bench"),
+        ("\n\n`benchmarks/RESULTS.md` says so.", "01_try.ipynb: benchmarks/RESULTS.md"),
+    ],
+)
+def test_a_page_that_tells_students_too_much_is_named(course, tmp_path, words, found, monkeypatch):
+    path = course / "notebooks" / "01_try.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].source += words
+    notebook.cells[8].source += "\n\n\nlesson.f.check(f)"
+    nbformat.write(notebook, path)
+    monkeypatch.setattr(site, "_zip_student_copy", lambda root, place, target: target.write_bytes(b""))
+    source = tmp_path / "work" / "source"
+    source.mkdir(parents=True)
+    with pytest.raises(site.SiteError, match=re.escape(found)):
+        site.collect(course, source, "", students=True)
 
 
 @markdown

@@ -12,10 +12,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from course_utils.workshop import model_cache
 from tools import check
 from tools.execute import run
-from tools.publish import student_copy
+from tools.publish import self_tests, student_copy
 
 ROOT = Path(__file__).resolve().parents[2]
-LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 every_lesson = pytest.mark.parametrize("name", [path.name for path in LESSONS])
 
 STARTER = 'def double(x):\n    """Return twice x."""\n    ...\n\n\nlesson.double.check(double)'
@@ -111,11 +111,50 @@ def test_no_line_of_any_solution_stands_anywhere_in_the_copy(built):
 def test_all_else_is_kept(name, built):
     notebook, student = read(ROOT / "notebooks" / name), read(built[0] / "notebooks" / name)
     kept = {cell.id: cell for cell in notebook.cells if "solution" not in contracts.tags(cell)}
+    for identity, cell in list(kept.items()):
+        if self_tests.is_note(cell) and not self_tests.self_tests(cell.source):
+            del kept[identity]
     assert [cell.id for cell in student.cells] == list(kept)
     for cell in student.cells:
-        assert cell.source == kept[cell.id].source
+        original = kept[cell.id]
+        if self_tests.is_note(original):
+            questions = [test.question for test in self_tests.self_tests(original.source)]
+            assert cell.source.count("<details>") == len(questions) == cell.source.count(self_tests.ASK)
+            assert all(question[1:] in cell.source for question in questions)
+            continue
+        assert cell.source == original.source or "The course's benchmark `" in original.source
+        for name, value in cell.metadata.items():
+            assert name in student_copy.KEPT and value == original.metadata[name]
         if "exercise" not in contracts.tags(cell):
-            assert cell == kept[cell.id]
+            assert cell.get("outputs") == original.get("outputs")
+
+
+def test_no_words_of_a_presenters_note_and_no_unfolded_answer_are_left(built):
+    student, _ = built
+    assert student_copy.told(student, ROOT / "notebooks") == []
+    assert len(student_copy.told(ROOT / "notebooks", ROOT / "notebooks")) > 200  # and the search would find them
+    tests = [
+        cell
+        for path in sorted((student / "notebooks").glob("*.ipynb"))
+        for cell in read(path).cells
+        if self_tests.PLACE in contracts.tags(cell)
+    ]
+    assert len(tests) >= 30
+
+
+def test_nothing_is_named_that_the_copy_lacks(built):
+    assert student_copy.named_in_vain(built[0]) == []
+    found = "\n".join(student_copy.named_in_vain(ROOT / "notebooks"))
+    assert "make bench" in found and "benchmarks/RESULTS.md" in found
+
+
+@pytest.mark.parametrize("name", [path.name for path in LESSONS])
+def test_a_benchmark_is_named_only_at_the_beginning_of_a_sentence(name, built):
+    """So that the sentence can go."""
+    benchmarks = [path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py")]
+    assert benchmarks
+    for cell in read(built[0] / "notebooks" / name).cells:
+        assert "benchmark `" not in cell.source
 
 
 @every_lesson
@@ -149,6 +188,8 @@ def test_the_copy_holds_what_a_student_needs_and_no_more(built):
     assert not [path for path in paths if "__pycache__" in path.parts or path.parts[:2] == ("data", "cache")]
     text = (student / "README.md").read_text(encoding="utf-8")
     assert all(f"(notebooks/{path.name})" in text for path in LESSONS)
+    assert f"(notebooks/{student_copy.BEFORE})" in text
+    assert (student / "notebooks" / student_copy.BEFORE).is_file()
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no program called make")
@@ -163,6 +204,13 @@ def test_make_in_the_copy_lists_what_works_there(built):
 
 
 # --- A small course ---------------------------------------------------------------------------------------
+
+
+NOTE = """<details><summary>Presenter's note · 2 min</summary>
+
+Let them type it in without looking. Ask: "what is twice nothing, then?" (Expected: nothing, as everybody will say.)
+
+</details>"""
 
 
 def small_notebook():
@@ -186,7 +234,7 @@ def small_notebook():
                 execution_count=3,
                 outputs=[new_output("display_data", {"text/plain": "✓ Correct: double"})],
             ),
-            new_markdown_cell("### After\n\nSeen again."),
+            new_markdown_cell("### After\n\nSeen again.", metadata={"numbers": {"0.899": "lesson 03"}}),
             new_code_cell(
                 "4",
                 execution_count=4,
@@ -234,6 +282,81 @@ def test_solutions_go_verdicts_are_cleared_and_nothing_stays_folded():
     assert not [cell for cell in student.cells if "jp-MarkdownHeadingCollapsed" in cell.metadata]
     assert len(notebook.cells) == 8  # the course's own notebook is not touched
     assert notebook.cells[3].outputs
+
+
+def test_of_a_presenters_note_the_question_is_left_with_its_answer_folded(tmp_path):
+    notebook = small_notebook()
+    notebook.cells.insert(1, new_markdown_cell(NOTE, metadata={"tags": ["notes"]}))
+    student = student_copy.student_notebook(notebook)
+    assert student.cells[1].source == (
+        "**Ask yourself.** What is twice nothing, then?\n\n<details><summary>Answer</summary>\n\n"
+        "Nothing, as everybody will say.\n\n</details>"
+    )
+    assert student.cells[1].id == notebook.cells[1].id
+    assert not [cell for cell in student.cells if "numbers" in cell.metadata]
+    for words, found in [
+        ("Let them type it in without looking.", ["Let them type it in without looking."]),
+        ("It is nothing, as everybody will say.", ["nothing, as everybody will say."]),
+        ("Nothing else.", []),
+    ]:
+        careless = student_copy.student_notebook(notebook)
+        careless.cells[0].source += f"\n\n{words}"
+        for name, one in (("notebooks", notebook), ("student", careless)):
+            (tmp_path / name).mkdir(exist_ok=True)
+            nbformat.write(one, tmp_path / name / "00_lesson.ipynb")
+        said = student_copy.told(tmp_path / "student", tmp_path / "notebooks")
+        assert said == [f"00_lesson.ipynb: {line}" for line in found]
+
+
+def test_a_note_of_another_form_is_no_copy(root, tmp_path):
+    notebook = small_notebook()
+    notebook.cells.insert(1, new_markdown_cell("Presenter: be quick.", metadata={"tags": ["notes"]}))
+    nbformat.write(notebook, root / "notebooks" / "01_small.ipynb")
+    with pytest.raises(student_copy.StudentCopyError, match=r"01_small\.ipynb: a presenter's note is one folded"):
+        student_copy.build(tmp_path / "out" / "student", root=root)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("One. The course's benchmark `a` does it in 0.5 s. Two.", "One. Two."),
+        ("The course's benchmark `a` does it; `b/R.md` holds it.\n\nTwo.", "\n\nTwo."),
+        ("**Bold.** The course's benchmark `a` does it.", "**Bold.**"),
+        ("See the course's benchmark `a`.", "See the course's benchmark `a`."),
+        ("Two spaces  \nat an end.", "Two spaces  \nat an end."),
+    ],
+)
+def test_sentences_about_benchmarks_go(text, left):
+    assert student_copy.without_benchmarks(text) == left
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("type `make lab`", []),
+        ("type `make bench BENCH=em`", ["make bench"]),
+        ("run make test first", ["make test"]),
+        ("see [it](docs/claims.md)", ["docs/claims.md"]),
+        ("see `benchmarks/RESULTS.md`.", ["benchmarks/RESULTS.md"]),
+        ("made by `tools/make_it.py` of the full course", []),
+        ("what they make of data/README.md", []),
+    ],
+)
+def test_what_is_not_there_is_not_named(text, found, tmp_path):
+    (tmp_path / "README.md").write_text(text)
+    assert student_copy.named_in_vain(tmp_path) == [f"README.md: {name}" for name in found]
+
+
+def test_a_copy_that_names_what_it_lacks_is_not_built(root, tmp_path):
+    (root / "data" / "README.md").write_text("Made by `make bench BENCH=em`.")
+    with pytest.raises(student_copy.StudentCopyError, match=r"data/README\.md: make bench"):
+        student_copy.build(tmp_path / "out" / "student", root=root)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_settings_of_tests_and_style_go():
+    text = '[project]\nname = "a"\n\n[tool.pytest.ini_options]\nx = [\n    "y",\n]\n\n[tool.setuptools]\nz = 1\n'
+    assert student_copy.students_settings(text) == '[project]\nname = "a"\n\n[tool.setuptools]\nz = 1\n'
 
 
 def test_an_optional_part_stays_folded():

@@ -1,11 +1,12 @@
-"""Write the course's two indexes, of claims and of terms, from the notebooks: ``python -m tools.publish.indexes``.
+"""Write the pages that are made of others: ``python -m tools.publish.indexes``.
 
 ``docs/claims.md`` lists every claim with its lesson and section, and what it was compared with: the program text of a
 claim is followed back to the library or the module that its other side comes from. ``docs/glossary.md`` lists every
 term at the sentence that introduces it. Which words are terms is said by the cell that introduces them, in its
-metadata under ``glossary``; what they mean is said in the cell's text alone.
+metadata under ``glossary``; what they mean is said in the cell's text alone. ``docs/instructor/calendar.md`` spreads
+the course over a term (tools/publish/course_calendar.py).
 
-With ``--check`` nothing is written, and the exit status says whether both pages are current.
+With ``--check`` nothing is written, and the exit status says whether all pages are current.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+
+from tools.publish.course_calendar import calendar_page
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS, DOCS = ROOT / "notebooks", ROOT / "docs"
@@ -348,11 +351,11 @@ def _absolute(passage: str) -> str:
     return re.sub(r"\]\((\d\d_[^)]*)\)", r"](../notebooks/\1)", passage)
 
 
-PAGES = {"claims.md": claims_page, "glossary.md": glossary_page}
+PAGES = {"claims.md": claims_page, "glossary.md": glossary_page, "instructor/calendar.md": calendar_page}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write both pages, or check that they are current, and return the exit status."""
+    """Write the pages, or check that they are current, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.publish.indexes", description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; say which pages are not current")
     check = parser.parse_args(arguments).check
@@ -362,8 +365,8 @@ def main(arguments: list[str] | None = None) -> int:
         for name in stale:
             print(f"docs/{name} is not current: run `make indexes`", file=sys.stderr)
         return 1 if stale else 0
-    DOCS.mkdir(exist_ok=True)
     for name in stale:
+        (DOCS / name).parent.mkdir(parents=True, exist_ok=True)
         (DOCS / name).write_text(pages[name], encoding="utf-8")
         print(f"docs/{name} written")
     return 0

@@ -1,4 +1,4 @@
-"""Build the course's site: ``python -m tools.publish.site [--output FOLDER]`` (default: dist/site).
+"""Build the course's site: ``python -m tools.publish.site [--for students] [--output FOLDER]`` (default: dist/site).
 
 The pages are the README, the lessons as they are stored (nothing is executed; explorers answer from pictures that
 tools/publish/frames draws), the two indexes, the instructor's guide, and every Markdown file of the repository that
@@ -6,6 +6,10 @@ one of these links to. The files keep their relative places, so their links keep
 the repository leads to a copy of it, a link to a folder leads to the folder's README or becomes plain text, and a link
 to nothing is an error. Sphinx's warnings are errors, and so is an address from which a browser would load anything: the
 site needs no network, and can be opened as files.
+
+In the place of a presenter's note stand its questions for the room, with folded answers. The site for students
+(default: dist/site-students) has no solutions, no instructor's guide and no link to it, and of the README what concerns
+readers.
 
 ``COURSE_REPOSITORY`` in the environment, or the constant REPOSITORY, names the repository's address; with it every
 lesson has a link that runs it on Binder. The folder appears complete or not at all.
@@ -37,9 +41,10 @@ from nbformat import NotebookNode
 from tools import fonts
 from tools.publish import frames, npm
 from tools.publish.folders import interruptible, move_into_place, require_replaceable, write_zip
+from tools.publish.self_tests import NoteError, without_notes
 from tools.publish.slide_types import folded
+from tools.publish.student_copy import BEFORE, leaks, named_in_vain, student_notebook, told, without_benchmarks
 from tools.publish.student_copy import build as build_student_copy
-from tools.publish.student_copy import student_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = ""
@@ -48,6 +53,19 @@ REPOSITORY = ""
 MARKER = ".built-by-site"
 PAGES = ("README.md", "docs/claims.md", "docs/glossary.md")
 GUIDE = "docs/instructor"
+TEACHERS = (PurePosixPath(GUIDE), PurePosixPath("docs/classroom"))
+STUDENTS_SECTIONS = ("The lessons", "How to work through a lesson", "How to cite", "Licence")
+"""What of the README's sections the site for students shows."""
+
+BEGIN = """\
+## Begin
+
+1. Download the course and unpack it. With Python 3.11 or newer and make, open a terminal in its folder and type
+   `make lab`: it installs what is needed and opens JupyterLab. With conda (Windows too):
+   `conda env create -f environment.yml`, then `conda activate vae-course` and `jupyter lab`.
+2. Start with [the first lesson](notebooks/{first}), and work through the lessons in order.
+
+"""
 ZIP = "downloads/course.zip"
 MODULES = {"sphinx": "Sphinx", "myst_nb": "myst-nb", "sphinx_book_theme": "sphinx-book-theme"}
 STILL = '<p class="course-still">A still picture. In the notebook, its sliders move.</p>'
@@ -86,21 +104,30 @@ def explorers(lessons: Sequence[Path]) -> dict[Path, dict[int, str]]:
 
 
 def page_notebook(
-    notebook: NotebookNode, fragments: Mapping[int, str], pictures: Pictures, actions: str = ""
+    notebook: NotebookNode,
+    fragments: Mapping[int, str],
+    pictures: Pictures,
+    actions: str = "",
+    *,
+    students: bool = False,
 ) -> NotebookNode:
     """Return the notebook as its page shows it.
 
-    Presenter's notes are gone, each solution is one folded passage, exercises have not been run, and an explorer is
-    the fragment given for its cell or the stored picture. `actions` is HTML that ends the first cell.
+    Of presenter's notes the self-tests are left, each solution is one folded passage (for students it is gone),
+    exercises have not been run, and an explorer is the fragment given for its cell or the stored picture. `actions` is
+    HTML that ends the first cell.
     """
     notebook = copy.deepcopy(notebook)
     cells = []
     for index, cell in enumerate(notebook.cells):
         tags = set(cell.metadata.get("tags", []))
         if "notes" in tags:
+            cells += _self_tests(index, cell)
             continue
         if "solution" in tags:
-            if cell.cell_type == "code":
+            if students:
+                pass
+            elif cell.cell_type == "code":
                 cells.append(nbformat.v4.new_markdown_cell(_folded(cell, pictures), id=cell.id))
             elif cell.source.strip() != "#### Solution":
                 raise SiteError(f"cell {index}, tagged solution, holds more than its heading: {cell.source[:60]!r}")
@@ -114,6 +141,8 @@ def page_notebook(
                 cell.outputs = [_on_page(output, pictures) for output in cell.outputs]
                 if "explorer" in tags:
                     cell.outputs.append(_shown(STILL))
+        if students and cell.cell_type == "markdown":
+            cell.source = without_benchmarks(cell.source)
         cell.metadata.pop("jp-MarkdownHeadingCollapsed", None)
         if folded(cell):
             label, _, rest = cell.source.partition("\n")
@@ -125,6 +154,13 @@ def page_notebook(
         cells[0].source += f"\n\n{actions}"
     notebook.cells = cells
     return notebook
+
+
+def _self_tests(index: int, note: NotebookNode) -> list[NotebookNode]:
+    try:
+        return without_notes([note])
+    except NoteError as error:
+        raise SiteError(f"cell {index}: {error}") from error
 
 
 def _shown(text: str) -> NotebookNode:
@@ -158,8 +194,12 @@ def _fenced(text: str, kind: str) -> str:
 # --- links
 
 
-def linked_files(text: str, page: PurePosixPath, root: Path) -> tuple[str, list[PurePosixPath]]:
+def linked_files(
+    text: str, page: PurePosixPath, root: Path, *, hidden: Sequence[PurePosixPath] = ()
+) -> tuple[str, list[PurePosixPath]]:
     """Return a page's Markdown with its links as the site needs them, and the files of the repository they lead to.
+
+    Links into the folders `hidden` become plain text.
 
     Raises
     ------
@@ -173,12 +213,15 @@ def linked_files(text: str, page: PurePosixPath, root: Path) -> tuple[str, list[
         path = PurePosixPath(os.path.normpath(page.parent / unquote(address.path)))
         if path.is_absolute() or path.parts[:1] == ("..",):
             raise SiteError(f"{page}: the link {target} leads out of the repository")
+        if any(path.is_relative_to(folder) for folder in hidden):
+            text = _unlinked(text, target)
+            continue
         if (root / path).is_dir():
             readme = path / "README.md"
             if (root / readme).is_file():
                 path = readme
             else:
-                text = re.sub(rf"(?<!!)\[([^\[\]]*)\]\({re.escape(target)}\)", r"\1", text)
+                text = _unlinked(text, target)
                 continue
         elif not (root / path).is_file():
             raise SiteError(f"{page}: the link {target} leads to no file")
@@ -188,6 +231,10 @@ def linked_files(text: str, page: PurePosixPath, root: Path) -> tuple[str, list[
             text = text.replace(f"]({target})", f"]({there})")
         found.append(path)
     return text, found
+
+
+def _unlinked(text: str, target: str) -> str:
+    return re.sub(rf"(?<!!)\[([^\[\]]*)\]\({re.escape(target)}\)", r"\1", text)
 
 
 def _targets(text: str) -> Iterator[str]:
@@ -233,12 +280,19 @@ def _actions(*links: tuple[str, str, bool]) -> str:
 # --- the folder that Sphinx reads
 
 
-def collect(root: Path, source: Path, repository: str) -> list[str]:
-    """Write into `source` what Sphinx reads of the course at `root`; returns the lessons' file names."""
+def collect(root: Path, source: Path, repository: str, *, students: bool = False) -> list[str]:
+    """Write into `source` what Sphinx reads of the course at `root`; returns the lessons' file names.
+
+    Raises
+    ------
+    SiteError : a part is missing, or the site for students would tell what students are not told.
+    """
     lessons = [path.name for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))]
     if not lessons:
         raise SiteError(f"{root / 'notebooks'} holds no lesson (NN_topic.ipynb)")
-    guide = sorted(path.name for path in (root / GUIDE).glob("*.md"))
+    found = [] if students else (root / GUIDE).rglob("*.md")
+    guide = sorted(path.relative_to(root / GUIDE).as_posix() for path in found)
+    hidden = TEACHERS if students else ()
     shutil.copytree(root / "docs" / "site", source, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     for file in (frames.SCRIPT, frames.STYLES):
         shutil.copy2(file, source / "static" / file.name)
@@ -249,7 +303,8 @@ def collect(root: Path, source: Path, repository: str) -> list[str]:
     megabytes = _zip_student_copy(root, source.parent, extra / ZIP) / 1e6
 
     pages = [PurePosixPath(name) for name in PAGES]
-    pages += [PurePosixPath("notebooks", name) for name in lessons]
+    before = [BEFORE] if (root / "notebooks" / BEFORE).is_file() else []
+    pages += [PurePosixPath("notebooks", name) for name in [*before, *lessons]]
     pages += [PurePosixPath(GUIDE, name) for name in guide]
     start, pictures, about = len(pages), Pictures(), []
     fragments = explorers([root / "notebooks" / name for name in lessons])
@@ -257,9 +312,13 @@ def collect(root: Path, source: Path, repository: str) -> list[str]:
         if not (root / page).is_file():
             raise SiteError(f"the course's page {page} is missing in {root}")
         if page.suffix == ".ipynb":
-            linked = _write_lesson(root, source, page, fragments.get(root / page, {}), pictures, repository)
+            made = fragments.get(root / page, {})
+            linked = _write_lesson(root, source, page, made, pictures, repository, students=students)
         else:
-            text, linked = linked_files((root / page).read_text(encoding="utf-8"), page, root)
+            text = (root / page).read_text(encoding="utf-8")
+            if students and str(page) == "README.md":
+                text = _for_students(text, lessons[0])
+            text, linked = linked_files(text, page, root, hidden=hidden)
             if page.name == "README.md" and len(page.parts) == 1:
                 text = _landing(text, lessons, megabytes)
             _write(source / _place(page), text)
@@ -274,8 +333,25 @@ def collect(root: Path, source: Path, repository: str) -> list[str]:
     for name, png in pictures.files.items():
         (extra / "notebooks/figures" / name).write_bytes(png)
     about = [str(page.with_suffix("")) for page in pages[start:]]
-    _write_contents(source, lessons, guide, about)
+    _write_contents(source, [*before, *lessons], guide, about)
+    if students and (found := _told_students(source, root / "notebooks")):
+        raise SiteError("the site for students would tell what students are not told:\n" + "\n".join(found))
     return lessons
+
+
+def _for_students(text: str, first: str) -> str:
+    """Return the README's beginning, how to begin, and those of its sections that concern readers."""
+    head, *sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    kept = [section for section in sections if section.partition("\n")[0].removeprefix("## ") in STUDENTS_SECTIONS]
+    return "".join([head, BEGIN.format(first=first), *kept])
+
+
+def _told_students(source: Path, notebooks: Path) -> list[str]:
+    """Return what of solutions, notes and the guide stands in the pages, and what they name in vain."""
+    pages = [*source.glob("*.md"), *source.glob("notebooks/*.ipynb"), *source.glob("docs/*.md")]
+    found = leaks(source, notebooks) + told(source, notebooks) + named_in_vain(source, pages)
+    found += [f"{folder}: for teachers" for folder in TEACHERS if (source / folder).exists()]
+    return found
 
 
 def _place(page: PurePosixPath) -> PurePosixPath:
@@ -294,21 +370,27 @@ def _write_lesson(
     fragments: Mapping[int, str],
     pictures: Pictures,
     repository: str,
+    *,
+    students: bool,
 ) -> list[PurePosixPath]:
     notebook = nbformat.read(root / page, as_version=4)
-    nbformat.write(student_notebook(notebook), source / "extra/downloads" / page.name, version=nbformat.NO_CONVERT)
+    try:
+        download = student_notebook(notebook)
+    except NoteError as error:
+        raise SiteError(f"{page.name}: {error}") from error
+    nbformat.write(download, source / "extra/downloads" / page.name, version=nbformat.NO_CONVERT)
     links = [("Download this notebook", f"../downloads/{page.name}", True)]
     links.append(("Download the whole course", f"../{ZIP}", True))
     if repository:
         links.append(("Run it on Binder", launch_link(repository, page.name), False))
     try:
-        notebook = page_notebook(notebook, fragments, pictures, _actions(*links))
+        notebook = page_notebook(notebook, fragments, pictures, _actions(*links), students=students)
     except SiteError as error:
         raise SiteError(f"{page.name}: {error}") from error
     linked = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source, found = linked_files(cell.source, page, root)
+            cell.source, found = linked_files(cell.source, page, root, hidden=TEACHERS if students else ())
             linked += found
     (source / page).parent.mkdir(exist_ok=True)
     nbformat.write(notebook, source / page, version=nbformat.NO_CONVERT)
@@ -472,13 +554,15 @@ def _is_harmless(name: str, address: str) -> bool:
 # --- building
 
 
-def build(output: Path, *, root: Path = ROOT, repository: str = "") -> dict[str, int]:
+def build(output: Path, *, root: Path = ROOT, repository: str = "", students: bool = False) -> dict[str, int]:
     """Build the site of the course at `root`; returns for every lesson the bytes of its page, with its pictures.
+
+    With `students` it has no solutions and no instructor's guide.
 
     Raises
     ------
-    SiteError : a part is missing, Sphinx warns, a page is too large or would load something from outside, or the
-        folder exists and is not an earlier site.
+    SiteError : a part is missing, Sphinx warns, a page is too large or would load something from outside, the site for
+        students would tell what they are not told, or the folder exists and is not an earlier site.
     """
     output = output.resolve()
     if root.resolve().is_relative_to(output):
@@ -491,7 +575,7 @@ def build(output: Path, *, root: Path = ROOT, repository: str = "") -> dict[str,
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".site-") as name:
         source, built = Path(name) / "source", Path(name) / "html"
         source.mkdir()
-        lessons = collect(root, source, repository)
+        lessons = collect(root, source, repository, students=students)
         npm.copy_mathjax(package, source / "static" / "mathjax")
         try:
             fonts.copy_fonts(source / "static" / "fonts", source / "static" / "fonts.css")
@@ -555,16 +639,19 @@ def _page_size(page: Path) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 0, or 1 if nothing was built."""
     parser = argparse.ArgumentParser(prog="python -m tools.publish.site", description="Build the course's site.")
-    parser.add_argument("--output", type=Path, default=ROOT / "dist" / "site", metavar="FOLDER")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: dist/site, or dist/site-students")
+    parser.add_argument("--for", dest="audience", choices=["everyone", "students"], default="everyone")
     options = parser.parse_args(arguments)
+    students = options.audience == "students"
+    output = options.output or ROOT / "dist" / ("site-students" if students else "site")
     try:
-        sizes = build(options.output, repository=os.environ.get("COURSE_REPOSITORY", REPOSITORY))
+        sizes = build(output, repository=os.environ.get("COURSE_REPOSITORY", REPOSITORY), students=students)
     except SiteError as error:
         print(error, file=sys.stderr)
         return 1
     for lesson, size in sizes.items():
         print(f"{lesson:<36}{size / 1e6:6.2f} MB")
-    print(f"site: {options.output.resolve() / 'index.html'}")
+    print(f"site: {output.resolve() / 'index.html'}")
     return 0
 
 

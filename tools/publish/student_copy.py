@@ -3,8 +3,10 @@
     python -m tools.publish.student_copy [DESTINATION]      (default: dist/student)
 
 DESTINATION gets the notebooks without their solutions and without the verdicts of the exercises, and what is
-needed to work through them. The folder `solutions` beside it gets one notebook for each lesson: its
-exercises, each with its solution as it stands in the course. Nothing is executed.
+needed to work through them. Of a presenter's note it gets the questions for the room that have their answer beside
+them, each with the answer folded (tools/publish/self_tests.py), and what names commands or files that are not in it is
+left out. The folder `solutions` beside it gets one notebook for each lesson: its exercises, each with its solution as
+it stands in the course. Nothing is executed.
 
 Both folders appear complete or not at all, and replace only what an earlier run has built.
 """
@@ -16,7 +18,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import nbformat
@@ -24,6 +26,7 @@ from nbconvert.preprocessors import TagRemovePreprocessor
 from nbformat import NotebookNode
 
 from tools.publish.folders import interruptible, move_into_place, require_replaceable
+from tools.publish.self_tests import NoteError, body, is_note, self_tests, without_notes
 
 ROOT = Path(__file__).resolve().parents[2]
 MARKER = ".built-by-student-copy"
@@ -33,8 +36,22 @@ FILES = ("CITATION.cff", "LICENSE*", "Makefile", "constraints.txt", "environment
 TOOLS = ("tools/bootstrap.py", "tools/teach/jupyter_server_config.py")  # `make lab` starts with them
 COMMANDS = ("help", "lab")  # what of the Makefile works in the copy
 LEAST = 12  # shorter lines, such as 'return x', belong to no solution in particular
+LEAST_SAID = 24  # and shorter sentences, such as 'The exercise: six minutes.', to no presenter's note
 OPTIONAL = re.compile(r"#+ Optional: ")  # how the heading of an optional part begins
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "cache", ".*")
+KEPT = {"tags", "jupyter", "slideshow", "jp-MarkdownHeadingCollapsed"}  # the other metadata are an author's
+BENCHMARK = re.compile(r"(?:^|(?<=[.!?:)*] ))The course's benchmark `[^\n]*?[.!?](?: (?=[A-Z*$(\[])|$)", re.MULTILINE)
+SETTINGS = re.compile(r"^\[tool\.(?:pytest|ruff)[^\n]*\n(?:(?!\[)[^\n]*\n)*", re.MULTILINE)
+READ = {".md", ".txt", ".toml", ".yml", ".cff", ""}  # what of the copy, beside the notebooks, is there to be read
+NAMED = re.compile(
+    r"make (?P<command>[a-z]+)(?=`| [A-Z]+=)|\bmake (?P<other>test|student|site|present|bench)\b"
+    r"|(?<![\w./])(?P<path>(?:benchmarks|docs|tests|tools|\.ci)/[\w./-]*\w|CONTRIBUTING\.md|CHANGELOG\.md)"
+)
+ELSEWHERE = re.compile(r"[`)]* of the full course\b")
+BEFORE = "prerequisites.ipynb"  # questions that come before the first lesson
+ABOUT_BEFORE = f"""\
+   (Not sure whether you bring what is needed? [Fifteen questions](notebooks/{BEFORE}) tell, and where to learn it.)
+"""
 README = """\
 # {title}
 
@@ -59,14 +76,29 @@ class StudentCopyError(Exception):
 
 
 def student_notebook(notebook: NotebookNode) -> NotebookNode:
-    """Return a copy without the cells tagged `solution`, and with the exercises not yet run."""
+    """Return a copy without the cells tagged `solution` and what is a teacher's, with the exercises not yet run.
+
+    Raises
+    ------
+    NoteError : a presenter's note has a form from which its questions cannot be taken.
+    """
     remove = TagRemovePreprocessor(enabled=True, remove_cell_tags={"solution"}, remove_all_outputs_tags={"exercise"})
     notebook, _ = remove(copy.deepcopy(notebook), {})
+    notebook.cells = without_notes(notebook.cells)
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = without_benchmarks(cell.source)
+        for name in set(cell.metadata) - KEPT:
+            del cell.metadata[name]
         # A collapsed heading hides all cells down to the next one; beside solutions, optional parts have it.
         if not OPTIONAL.match(cell.source):
             cell.metadata.pop("jp-MarkdownHeadingCollapsed", None)
     return notebook
+
+
+def without_benchmarks(text: str) -> str:
+    """Return a text without the sentences that begin with "The course's benchmark `name`": students do not get them."""
+    return re.sub(r" +$", "", BENCHMARK.sub("", text), flags=re.MULTILINE) if BENCHMARK.search(text) else text
 
 
 def solutions_notebook(notebook: NotebookNode) -> NotebookNode:
@@ -98,7 +130,21 @@ def students_makefile(text: str) -> str:
         if command is None or command[1] in COMMANDS:
             kept.append(block)
     names = f".PHONY: {' '.join(COMMANDS)} setup-lab"
-    return re.sub(r"^\.PHONY:(?:.*\\\n)*.*$", names, "\n\n".join(kept), flags=re.MULTILINE)
+    text = re.sub(r"^\.PHONY:(?:.*\\\n)*.*$", names, "\n\n".join(kept), flags=re.MULTILINE)
+    return re.sub(r"^setup-lab [a-z -]+: setup-%:", "setup-lab: setup-%:", text, flags=re.MULTILINE)
+
+
+def students_constraints(text: str) -> str:
+    """Return the pinned versions with a heading that names only what students have."""
+    return text.replace(" make test,", "").replace(" CONTRIBUTING.md says how to bring it up to date.", "")
+
+
+def students_settings(text: str) -> str:
+    """Return pyproject.toml without the settings of tests and of style."""
+    return SETTINGS.sub("", text).rstrip() + "\n"
+
+
+CUT = {"Makefile": students_makefile, "constraints.txt": students_constraints, "pyproject.toml": students_settings}
 
 
 def solution_lines(notebook: NotebookNode) -> set[str]:
@@ -148,6 +194,56 @@ def leaks(student: Path, notebooks: Path) -> list[str]:
     return found
 
 
+def told(student: Path, notebooks: Path) -> list[str]:
+    """Return "file: sentence" for what a student must not read of the presenter's notes in `notebooks`.
+
+    That is each sentence of a note which belongs to no self-test, and each answer of one that is not folded.
+    """
+    sentences: set[str] = set()
+    answers: set[str] = set()
+    for path in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
+        for cell in filter(is_note, nbformat.read(path, as_version=4).cells):
+            rest = body(cell.source)
+            for test in self_tests(cell.source):
+                rest = rest.replace(test.question, "\n").replace(test.answer, "\n")
+                if len(test.answer) >= LEAST_SAID:
+                    answers.add(test.answer)
+            parts = (part.strip(' "()') for part in re.split(r"\n|(?<=[.!?:])\s", rest))
+            sentences |= {part for part in parts if len(part) >= LEAST_SAID}
+    found = []
+    for path in sorted(student.rglob("*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        text = "\n".join(cell.source for cell in cells)
+        unfolded = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+        name = path.relative_to(student).as_posix()
+        found += [f"{name}: {line}" for line in sorted(sentences) if _stands_in(line, text)]
+        found += [f"{name}: {line}" for line in sorted(answers) if _stands_in(line, unfolded)]
+        found += [f"{name}: a presenter's note" for cell in cells if is_note(cell) or "Presenter's note" in cell.source]
+    return found
+
+
+def named_in_vain(student: Path, texts: Iterable[Path] | None = None) -> list[str]:
+    """Return "file: name" for each command and file that a text of the copy names and the copy does not have.
+
+    The texts are those of the folder unless they are given. Program text is left aside, and so is what is said to be
+    "of the full course".
+    """
+    found = []
+    for path in sorted(student.rglob("*") if texts is None else texts):
+        if path.suffix == ".ipynb":
+            text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+        elif path.is_file() and path.suffix in READ and not path.name.startswith((".", "LICENSE")):
+            text = path.read_text(encoding="utf-8", errors="replace")
+        else:
+            continue
+        for match in NAMED.finditer(text):
+            command, file = match["command"] or match["other"], match["path"]
+            has = command in COMMANDS if command else any((student / f"{file}{end}").exists() for end in ("", ".md"))
+            if not has and not ELSEWHERE.match(text, match.end()):
+                found.append(f"{path.relative_to(student).as_posix()}: {match[0]}")
+    return found
+
+
 def _stands_in(line: str, text: str) -> bool:
     return line in text and re.search(rf"(?<!\w){re.escape(line)}(?![\w.(\[])", text) is not None
 
@@ -193,8 +289,8 @@ def _fill(student: Path, solutions: Path, root: Path) -> None:
     for file in _files(root):
         (student / file.relative_to(root)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(file, student / file.relative_to(root))
-    makefile = student / "Makefile"
-    makefile.write_text(students_makefile(makefile.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, cut in CUT.items():
+        (student / name).write_text(cut((student / name).read_text(encoding="utf-8")), encoding="utf-8")
     # Pictures and settings stand beside the notebooks.
     leave_out = shutil.ignore_patterns("*.ipynb", "__pycache__", ".*")
     shutil.copytree(root / "notebooks", student / "notebooks", ignore=leave_out)
@@ -202,13 +298,23 @@ def _fill(student: Path, solutions: Path, root: Path) -> None:
     for lesson in lessons:
         notebook = nbformat.read(lesson, as_version=4)
         titles.append(f"   - [{_title(notebook)}](notebooks/{lesson.name})")
-        _write(student_notebook(notebook), student / "notebooks" / lesson.name)
+        try:
+            _write(student_notebook(notebook), student / "notebooks" / lesson.name)
+        except NoteError as error:
+            raise StudentCopyError(f"{lesson.name}: {error}") from error
         _write(solutions_notebook(notebook), solutions / lesson.name)
     if found := leaks(student, root / "notebooks"):
         raise StudentCopyError("these lines of solutions would be in the students' copy:\n" + "\n".join(found))
+    if found := told(student, root / "notebooks"):
+        raise StudentCopyError("these words of presenter's notes would be in the students' copy:\n" + "\n".join(found))
+    if (before := root / "notebooks" / BEFORE).is_file():
+        _write(student_notebook(nbformat.read(before, as_version=4)), student / "notebooks" / BEFORE)
+        titles.insert(0, ABOUT_BEFORE)
     name = "Variational inference and variational autoencoders"
     text = README.format(title=name, lessons="\n".join(titles))
     (student / "README.md").write_text(text, encoding="utf-8")
+    if found := named_in_vain(student):
+        raise StudentCopyError("the students' copy would name what is not in it:\n" + "\n".join(found))
     for folder in (student, solutions):
         (folder / MARKER).write_text("Built by tools/publish/student_copy.py, which may replace this folder.\n")
 
