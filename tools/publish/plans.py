@@ -242,7 +242,7 @@ def _troubles(slide: Sequence[NotebookNode], names: set[str]) -> Iterator[str]:
     texts = [cell.source for cell in slide if cell.cell_type == "markdown"]
     for text in texts:
         names |= set(re.findall(r"`([A-Za-z_]\w*)", text))
-        if words := ELSEWHERE.search(re.sub(r"\$\$.*?\$\$|\$[^$]+\$", " ", text, flags=re.DOTALL)):
+        if words := ELSEWHERE.search(re.sub(r"\$\$.*?\$\$|\$[^$]+\$|\A#+ [^\n]*", " ", text, flags=re.DOTALL)):
             yield f"it speaks of a page: {words[0]!r}"
     for cell in shown:
         reads, stores = _names(cell.source)
