@@ -4,6 +4,8 @@
 PYTHON ?= python3
 JOBS ?= 2
 NB ?= $(wildcard notebooks/*.ipynb)
+FOLDER ?= submissions
+OUT ?= dist/grades
 
 PY := .venv/bin/python
 FIRST_LESSON := notebooks/00_start_here.ipynb
@@ -13,8 +15,8 @@ ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check bare student site slides release hub wheelhouse indexes execute present bench lint format \
-	constraints clean setup-lab setup-present setup-classroom setup-release setup-test
+.PHONY: help lab test check bare student site slides release hub wheelhouse grade indexes execute present bench lint \
+	format constraints clean setup-lab setup-present setup-classroom setup-release setup-test
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +50,10 @@ hub: setup-classroom ## Try out a class on JupyterHub on this machine
 
 wheelhouse: setup-test ## Collect all packages in dist/wheelhouse, for a class without network
 	$(PY) -m tools.teach.wheelhouse
+
+grade: setup-test ## Grade a class, FOLDER=submissions OUT=dist/grades; RUBRIC=points.yaml ROSTER=class.csv LESSONS=01,02 if you have them
+	$(PY) -m tools.teach.grading "$(FOLDER)" "$(OUT)" $(if $(RUBRIC),--rubric "$(RUBRIC)") $(if $(ROSTER),--roster "$(ROSTER)") \
+		$(if $(LESSONS),--lessons "$(LESSONS)") $(if $(WALL),--wall "$(WALL)") $(GRADE_FLAGS)
 
 indexes: setup-lab ## Write docs/claims.md, docs/glossary.md and docs/instructor/calendar.md
 	$(PY) -m tools.publish.indexes
