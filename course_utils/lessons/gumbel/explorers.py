@@ -255,7 +255,7 @@ def categories():
         "eight "
         "categories, the two others kept. Right, training digits that have this code with the largest probability.",
         width=10.2,
-        height=3.7,
+        height=3.1,
     )
 
 
