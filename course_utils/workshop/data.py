@@ -6,6 +6,9 @@ as grey levels or in black and white, is an opt-in: no lesson needs it, and noth
 Whatever is read is compared with its sha256 each time.
 """
 
+from __future__ import annotations
+
+import functools
 import gzip
 import hashlib
 import io
@@ -16,10 +19,14 @@ import tempfile
 import zipfile
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from course_utils.workshop.validation import check_choice
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DATA_VARIABLE = "VAE_COURSE_DATA"
 
@@ -170,6 +177,21 @@ def mnist_small(split: str = "train") -> tuple[np.ndarray, np.ndarray]:
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
     return np.divide(images, 255, dtype=np.float32), labels.astype(np.int64)
+
+
+@functools.cache
+def large_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return `mnist_small` for training: images (6000, 784), labels (6000,), test images (1000, 784), labels (1000,).
+
+    Tensors; grey levels lie in [0, 1], float32.
+    """
+    import torch  # who needs arrays alone does not wait for it
+
+    parts = []
+    for split in _MNIST_FILES:
+        images, labels = mnist_small(split)
+        parts += [torch.tensor(images).reshape(-1, 784), torch.tensor(labels)]
+    return tuple(parts)
 
 
 def mnist(split: str = "train", *, download: bool = False) -> tuple[np.ndarray, np.ndarray]:

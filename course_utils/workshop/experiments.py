@@ -23,6 +23,7 @@ from course_utils.workshop.verdicts import number
 _SECONDS = 0.12  # of work
 _WALL_SECONDS = 3.0  # by the clock, should a single call not return
 _INPUTS = 10  # how many inputs are changed, at most
+_ROUNDING = 1e-12  # what rounding leaves of a zero, beside the numbers from which it came
 
 
 @dataclass(frozen=True)
@@ -333,8 +334,8 @@ def _not_scaled(factor):
 def _mended(seen, close):
     if same(seen.got, seen.right, close):
         return None  # it was right before
-    if not np.any(seen.right_after):
-        return False  # it is easy to be right about zeros
+    if np.max(np.abs(seen.right_after), initial=0) <= _ROUNDING * np.max(np.abs(seen.right), initial=0):
+        return False  # it is easy to be right about zeros, also about those that rounding left
     return same(seen.got_after, seen.right_after, close)
 
 

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from browser.lab import LabNotebook
 from tools.execute import METADATA
+from tools.publish.slide_types import folded
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -118,7 +119,7 @@ def move(picture, control):
 
 def check_folds(lesson, notebook):
     """Of the first folded cell JupyterLab shows the label and not the code, until it is asked for."""
-    index = next((index for index, cell in contracts.code_cells(notebook) if contracts.folding.hidden(cell)), None)
+    index = next((index for index, cell in contracts.code_cells(notebook) if folded(cell)), None)
     if index is not None:
         cell, label = lesson.cell(index), notebook.cells[index].source.splitlines()[0]
         placeholder = cell.locator(".jp-InputPlaceholder")

@@ -138,8 +138,7 @@ SLIPS = {
     "3.2 determinant not halved": (em.e_step, lambda *a: _notes(*a, logdets=1.0), "one change"),
     "3.2 determinant with a plus": (em.e_step, lambda *a: _notes(*a, logdets=-0.5), "a plus where a minus belongs"),
     "3.3 squares of the shares": (
-        # also where all data are equal, if rounding leaves a covariance of 0 there: which is found first, it decides
-        em.m_step, lambda x, r, old: _step(x, r, r**2), "Your answer is right as soon as all entries of `",
+        em.m_step, lambda x, r, old: _step(x, r, r**2), "as soon as all entries of `responsibilities` are equal",
     ),
     "4.6 ratio of the means": (
         inference.judge_q,

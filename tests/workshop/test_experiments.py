@@ -57,6 +57,18 @@ def test_what_was_seen_is_said(exercise, answer, words):
     assert verdict.detail.splitlines()[-1].startswith("Probe"), "the first difference is shown as well"
 
 
+def test_zeros_that_rounding_left_are_no_merit():
+    def right(values, weights):
+        return _weighted(values, weights) + 1e-20 * np.abs(values).sum()
+
+    def squares(values, weights):
+        return right(values, weights**2 / sum(weights**2))
+
+    verdict = _exercise("spread", ("values", "weights"), right, _weighted_law).examine(squares)
+    assert "as soon as all entries of `weights` are equal" in verdict.detail, str(verdict)
+    assert "`values` are equal" not in verdict.detail
+
+
 def test_each_of_several_results_has_its_own_words():
     exercise = _exercise(
         "two", ("values", "weights"), lambda v, w: (w @ v, _weighted(v, w)), _weighted_law, ("mean", "variance")

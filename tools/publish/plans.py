@@ -29,7 +29,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from tools.publish.slide_types import has_picture, kind, unfolded
+from tools.publish.slide_types import NOTE, code_names, folded, has_picture, kind, unfolded
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS, LINES, COLUMNS = 60, 10, 78
@@ -39,8 +39,6 @@ ELSEWHERE = re.compile(
     r"\b(below|folded|unfold|(?:next|last|previous) cell|cells? (?:above|before|after))\b", re.IGNORECASE
 )
 """Words that speak of a notebook's page, and have no meaning on a slide."""
-
-NOTE = re.compile(r"<details>\s*<summary>\s*Presenter['’]s note · \d+ min\s*</summary>(.*)</details>", re.DOTALL)
 
 
 def plans_of(notebook: NotebookNode) -> list[int]:
@@ -128,7 +126,7 @@ def _note(text: str, minutes: int) -> str:
 
 def _take_note(cell: NotebookNode, cells: list[NotebookNode], minutes: int) -> None:
     """Append a note with the plan's minutes; a section's second note goes into its first."""
-    text = NOTE.match(cell.source)[1].strip()
+    text = NOTE.match(cell.source)[2].strip()
     for earlier in _of_section(cells):
         if kind(earlier) == "notes":
             earlier.source = earlier.source.replace("\n\n</details>", f"\n\n{text}\n\n</details>")
@@ -233,7 +231,7 @@ def _troubles(slide: Sequence[NotebookNode], names: set[str]) -> Iterator[str]:
         yield "it has no heading"
     if (count := word_count(slide)) > WORDS:
         yield f"{count} words, more than {WORDS}"
-    shown = [cell for cell in slide if cell.cell_type == "code" and not cell.metadata.jupyter.source_hidden]
+    shown = [cell for cell in slide if cell.cell_type == "code" and not folded(cell)]
     lines = [line for cell in shown for line in cell.source.splitlines() if line.strip()]
     if len(lines) > LINES:
         yield f"{len(lines)} lines of code, more than {LINES}"
@@ -245,12 +243,12 @@ def _troubles(slide: Sequence[NotebookNode], names: set[str]) -> Iterator[str]:
         if words := ELSEWHERE.search(re.sub(r"\$\$.*?\$\$|\$[^$]+\$|\A#+ [^\n]*", " ", text, flags=re.DOTALL)):
             yield f"it speaks of a page: {words[0]!r}"
     for cell in shown:
-        reads, stores = _names(cell.source)
+        reads, stores = code_names(cell.source)
         if unknown := sorted(reads - names):
             yield f"its code uses {', '.join(unknown)}, which no slide has defined"
         names |= stores
     for cell in slide:
-        if cell.cell_type == "code" and cell.metadata.jupyter.source_hidden and not cell.outputs:
+        if cell.cell_type == "code" and folded(cell) and not cell.outputs:
             yield "a cell has neither code nor anything that came out of it"
 
 
@@ -269,23 +267,10 @@ def word_count(slide: Sequence[NotebookNode]) -> int:
     return words
 
 
-def _names(source: str) -> tuple[set[str], set[str]]:
-    """Return the names that code reads from elsewhere, and those that it defines."""
-    tree = ast.parse(source)
-    nodes = list(ast.walk(tree))
-    stores = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    stores |= {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    stores |= {node.arg for node in nodes if isinstance(node, ast.arg)}
-    aliases = [alias for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names]
-    stores |= {(alias.asname or alias.name).split(".")[0] for alias in aliases}
-    reads = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    return reads - stores, stores
-
-
 def imported(notebook: NotebookNode) -> set[str]:
     """Return the names that a lesson's import cell defines."""
     cells = [cell for cell in notebook.cells if "imports" in cell.metadata.get("tags", [])]
-    return {name for cell in cells for name in _names(cell.source)[1]}
+    return {name for cell in cells for name in code_names(cell.source)[1]}
 
 
 def _first_words(slide: Sequence[NotebookNode]) -> str:

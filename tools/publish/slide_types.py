@@ -1,7 +1,9 @@
 """What a cell is on a slide, in the decks and in JupyterLab alike."""
 
 import ast
+import dis
 import re
+from types import CodeType
 
 from nbformat import NotebookNode
 
@@ -15,6 +17,30 @@ NOTE = re.compile(r"<details>\s*<summary>\s*Presenter['’]s note · (\d+) min\s
 def kind(cell: NotebookNode) -> str:
     """Return the cell's slide type: slide, subslide, fragment, skip or notes."""
     return cell.metadata.get("slideshow", {}).get("slide_type", "skip")
+
+
+def code_names(source: str) -> tuple[set[str], set[str]]:
+    """Return the names that code needs from elsewhere when it runs, and those that it defines for others.
+
+    A name that a function reads is needed where the function is defined; its arguments and own names are neither.
+    """
+    reads: set[str] = set()
+    stores: set[str] = set()
+
+    def walk(code: CodeType, outermost: bool) -> None:
+        for step in dis.get_instructions(code):
+            if step.opname in {"LOAD_NAME", "LOAD_GLOBAL"} and step.argval not in stores:
+                reads.add(step.argval)
+            elif step.opname == "STORE_NAME" and outermost:
+                stores.add(step.argval)
+            elif step.opname == "LOAD_CONST" and isinstance(step.argval, CodeType):
+                walk(step.argval, False)
+
+    try:
+        walk(compile(source, "cell", "exec"), True)
+    except SyntaxError:
+        return set(), set()  # the rule of plain Python says so
+    return reads, stores
 
 
 def unfolded(source: str) -> str:

@@ -349,17 +349,20 @@ def oversized(folder: Path) -> list[str]:
     ------
     SlidesError : there is no browser, or a deck does not start.
     """
-    found = []
+    return [f"{path.stem}, {line}" for path, page in _opened(folder) for line in cut_off(page)]
+
+
+def _opened(folder: Path, query: str = "") -> Iterator[tuple[Path, Page]]:
+    """Yield every deck of a folder with its page, started, one after the other."""
     try:
         with browser.browser() as chromium:
             page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
             for path in sorted(folder.glob("[0-9][0-9][_-]*.html")):
-                page.goto(path.as_uri())
+                page.goto(path.as_uri() + query)
                 page.wait_for_function("window.Reveal && Reveal.isReady()", timeout=120_000)
-                found += [f"{path.stem}, {line}" for line in cut_off(page)]
+                yield path, page
     except browser.BrowserError as error:
         raise SlidesError(str(error)) from error
-    return found
 
 
 # --- on paper ---------------------------------------------------------------------------------------------------------
@@ -373,21 +376,13 @@ def write_pdfs(folder: Path) -> list[Path]:
     SlidesError : there is no browser, or a deck does not start.
     """
     written = []
-    try:
-        with browser.browser() as chromium:
-            for path in sorted(folder.glob("[0-9][0-9][_-]*.html")):
-                page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-                page.goto(f"{path.as_uri()}?print-pdf")
-                page.wait_for_function("window.Reveal && Reveal.isReady()", timeout=120_000)
-                page.wait_for_selector(".pdf-page")
-                pages = page.locator(".pdf-page").count()  # Chromium would add an empty one
-                size = {"width": f"{WIDTH}px", "height": f"{HEIGHT}px"}
-                paper = page.pdf(**size, print_background=True, page_ranges=f"1-{pages}")
-                path.with_suffix(".pdf").write_bytes(paper)
-                written.append(path.with_suffix(".pdf"))
-                page.close()
-    except browser.BrowserError as error:
-        raise SlidesError(str(error)) from error
+    for path, page in _opened(folder, "?print-pdf"):
+        page.wait_for_selector(".pdf-page")
+        pages = page.locator(".pdf-page").count()  # Chromium would add an empty one
+        size = {"width": f"{WIDTH}px", "height": f"{HEIGHT}px"}
+        paper = page.pdf(**size, print_background=True, page_ranges=f"1-{pages}")
+        path.with_suffix(".pdf").write_bytes(paper)
+        written.append(path.with_suffix(".pdf"))
     return written
 
 

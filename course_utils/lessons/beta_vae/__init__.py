@@ -24,7 +24,6 @@ from course_utils.lessons.beta_vae.models import (
     digit_vae,
     ellipses,
     every_ellipse,
-    large_digits,
     latent_kls,
     new_vae,
     rate_and_distortion,
@@ -35,6 +34,7 @@ from course_utils.lessons.beta_vae.models import (
 )
 from course_utils.lessons.beta_vae.problems import PROBLEMS, fitted_prior, gap_ceiling, market_shares
 from course_utils.lessons.beta_vae.recall import RECALL
+from course_utils.workshop.data import large_digits
 
 close(__name__)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_utils.models.disentanglement import WEIGHTINGS, linear_schedule, render_sprites, sprites
 from course_utils.models.vae import VAE
-from course_utils.workshop.data import mnist_small
+from course_utils.workshop.data import large_digits
 from course_utils.workshop.model_cache import kept
 from course_utils.workshop.training import train_quietly
 from course_utils.workshop.validation import check_choice
@@ -110,16 +110,6 @@ def tc_vae(weight: float, seed: int = 0, weighting: str = "weighted") -> VAE:
         return terms | {"total correlation, once more": (weight - 1) * correlation}
 
     return train(model, loss, seed)
-
-
-@functools.cache
-def large_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the course's part of MNIST, grey: 6000 training images (·, 784), labels, 1000 test images, labels."""
-    parts = []
-    for part in ("train", "test"):
-        images, labels = mnist_small(part)
-        parts += [torch.tensor(images).reshape(-1, 784), torch.tensor(labels)]
-    return tuple(parts)
 
 
 @functools.cache

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from course_utils.models.discrete import CategoricalVAE
-from course_utils.workshop.data import digits, mnist_small
+from course_utils.workshop.data import digits, large_digits
 from course_utils.workshop.model_cache import kept
 from course_utils.workshop.style import palette
 from course_utils.workshop.training import train_quietly
@@ -39,11 +39,8 @@ def large_black_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
     A pixel is ink (1) where its grey level is one half or more, float32.
     """
-    parts = []
-    for part in ("train", "test"):
-        images, labels = mnist_small(part)
-        parts += [torch.tensor(images.reshape(-1, 784) >= 0.5, dtype=torch.float32), torch.tensor(labels)]
-    return tuple(parts)
+    train_images, train_labels, test_images, test_labels = large_digits()
+    return (train_images >= 0.5).float(), train_labels, (test_images >= 0.5).float(), test_labels
 
 
 def train(model, loss, *, epochs: int = 40, learning_rate: float = 1e-2, data: Tensor | None = None):

@@ -29,11 +29,11 @@ from course_utils.lessons.vae.models import (
     plain_autoencoder,
     plane_vae,
     split_digits,
-    split_large_digits,
     train,
 )
 from course_utils.lessons.vae.problems import PROBLEMS, diagnose_six, elbo_terms_with_gaps, train_vae
 from course_utils.lessons.vae.recall import RECALL
+from course_utils.workshop.data import large_digits
 
 close(__name__)
 
@@ -55,6 +55,7 @@ __all__ = [
     "importance_estimate",
     "interpolation",
     "large_autoencoder",
+    "large_digits",
     "large_vae",
     "latent_plane",
     "mnist_plane",
@@ -64,7 +65,6 @@ __all__ = [
     "plane_vae",
     "plot_numerals",
     "split_digits",
-    "split_large_digits",
     "tilted_kl",
     "tiny_elbo",
     "train",

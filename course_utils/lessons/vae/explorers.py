@@ -11,9 +11,9 @@ from course_utils.lessons.vae.models import (
     large_vae,
     plane_vae,
     split_digits,
-    split_large_digits,
 )
 from course_utils.models.planes import mosaic, plane_explorer, show_images
+from course_utils.workshop.data import large_digits
 from course_utils.workshop.explorer import Choice, Explorer, Slider
 from course_utils.workshop.style import palette
 
@@ -33,7 +33,7 @@ def plot_numerals(axis, codes, labels, **options) -> list:
 
 @torch.no_grad()
 def _build_latent_plane(figure):
-    model, (_, _, test, labels) = plane_vae(), [part[:_SHOWN] for part in split_large_digits()]
+    model, (_, _, test, labels) = plane_vae(), [part[:_SHOWN] for part in large_digits()]
     means, log_vars = model.encode(test)
     plane, digit, rebuilt, made = figure.subplots(1, 4, width_ratios=(2.3, 1, 1, 1))
     plot_numerals(plane, means, labels)
@@ -172,7 +172,7 @@ _PLACES = 11  # on each way
 
 @torch.no_grad()
 def _build_interpolation(figure):
-    train_images, _, test, labels = split_large_digits()
+    train_images, _, test, labels = large_digits()
     steps = torch.linspace(0, 1, _PLACES)[:, None]
     paths = {}
     for name, (one, other) in PAIRS.items():

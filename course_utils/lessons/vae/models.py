@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_utils.models.autoencoders import Autoencoder, autoencoder_loss
 from course_utils.models.vae import VAE, load_checkpoint
-from course_utils.workshop.data import data_file, digits, mnist_small
+from course_utils.workshop.data import data_file, digits, large_digits
 from course_utils.workshop.model_cache import kept
 from course_utils.workshop.training import train_quietly
 
@@ -55,19 +55,6 @@ DEEP = {"latent_dim": 10, "hidden": (128, 64), "epochs": 100}
 
 
 @functools.cache
-def split_large_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the course's part of MNIST as training images (6000, 784), labels, test images (1000, 784), labels.
-
-    Grey levels lie in [0, 1], float32.
-    """
-    parts = []
-    for part in ("train", "test"):
-        images, labels = mnist_small(part)
-        parts += [torch.tensor(images).reshape(-1, 784), torch.tensor(labels)]
-    return tuple(parts)
-
-
-@functools.cache
 @kept
 def large_vae(latent_dim: int = 10, epochs: int = 12) -> VAE:
     """Return a Bernoulli VAE 784-200-L of the 6000 digits of 28 by 28 pixels, trained once, in about three seconds."""
@@ -89,7 +76,7 @@ def large_autoencoder(latent_dim: int = 10, epochs: int = 12) -> VAE:
 
 
 def _train_large(latent_dim: int, epochs: int, loss_of) -> VAE:
-    images = split_large_digits()[0]
+    images = large_digits()[0]
     model = VAE(784, latent_dim, (200,), seed=8).start_at_mean(images)
     return train_quietly(model, loss_of(model), images, epochs=epochs, batch_size=200, seed=8).eval()
 

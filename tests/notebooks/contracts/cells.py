@@ -95,6 +95,12 @@ def headings(notebook: NotebookNode) -> list[Heading]:
     ]
 
 
+def part_below(notebook: NotebookNode, heading: Heading) -> range:
+    """Return the numbers of the cells below a heading, down to the next one of its level or above; its own is one."""
+    ends = [other.cell for other in headings(notebook) if other.cell > heading.cell and other.level <= heading.level]
+    return range(heading.cell, min(ends, default=len(notebook.cells)))
+
+
 def anchors(notebook: NotebookNode) -> set[str]:
     """Return what JupyterLab lets one link to: each heading as it reads, with hyphens for spaces."""
     return {re.sub(r"[*_`]", "", heading.text).replace(" ", "-") for heading in headings(notebook)}

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from contracts.cells import Heading, headings, lesson_number, prose, tags, without_fences
+from contracts.cells import headings, lesson_number, part_below, prose, tags, without_fences
 from contracts.registry import rule
+from tools.publish.slide_types import folded, has_picture
 
 STATED = re.compile(r"Reading time: (\d+) minutes for the text, (\d+) with its code, (\d+) with the exercises?\b")
 WORDS_A_MINUTE = 200  # a text that one studies; a novel goes faster
@@ -23,9 +24,9 @@ def minutes(notebook: NotebookNode) -> tuple[float, float, float]:
     Presenter's notes, solutions, problems and optional parts do not count, and of the code neither imports nor folded
     cells nor the cells of questions from earlier lessons.
     """
-    everything = headings(notebook)
-    optional = _optional(everything, len(notebook.cells))
-    end = next((heading.cell for heading in everything if heading.text == "Problems"), len(notebook.cells))
+    parts = [part_below(notebook, heading) for heading in headings(notebook) if heading.text.startswith("Optional: ")]
+    optional = {index for part in parts for index in part}
+    end = next((heading.cell for heading in headings(notebook) if heading.text == "Problems"), len(notebook.cells))
     seconds = lines = exercises = 0.0
     for index, cell in enumerate(notebook.cells):
         kinds = tags(cell)
@@ -38,8 +39,8 @@ def minutes(notebook: NotebookNode) -> tuple[float, float, float]:
         elif "explorer" in kinds:
             seconds += SECONDS["explorer"]
         else:
-            seconds += SECONDS["figure"] * _shows_picture(cell)
-            if not kinds & {"imports", "recall"} and not cell.metadata.get("jupyter", {}).get("source_hidden"):
+            seconds += SECONDS["figure"] * has_picture(cell)
+            if not kinds & {"imports", "recall"} and not folded(cell):
                 lines += sum(bool(line.strip()) for line in cell.source.splitlines())
     text = seconds / 60
     code = text + lines * SECONDS["line"] / 60
@@ -57,19 +58,6 @@ def text_seconds(markdown: str) -> float:
         + inline * SECONDS["inline"]
         + source.count("![") * SECONDS["figure"]
     )
-
-
-def _optional(everything: list[Heading], end: int) -> set[int]:
-    cells: set[int] = set()
-    for number, heading in enumerate(everything):
-        if heading.text.startswith("Optional: "):
-            ends = [other.cell for other in everything[number + 1 :] if other.level <= heading.level]
-            cells |= set(range(heading.cell, min(ends, default=end)))
-    return cells
-
-
-def _shows_picture(cell: NotebookNode) -> bool:
-    return any("<img" in output.get("data", {}).get("text/html", "") for output in cell.get("outputs", []))
 
 
 @rule
