@@ -7,8 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
 from filelock import FileLock
 from playwright.sync_api import Locator, Page, expect
+
+from tools.publish import plans
+
+ROOT = Path(__file__).resolve().parents[2]
 
 _STATE = """figure => {
     const [base, patch] = ["base", "patch"].map(name => figure.querySelector(".course-frames-" + name));
@@ -27,6 +32,15 @@ _RAW = r"""root => {
     }
     return found;
 }"""
+
+
+def decks() -> list[str]:
+    """The names of all decks, in the order of their list: of a lesson with plans one for each of its plans."""
+    names = []
+    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        found = plans.plans_of(nbformat.read(path, as_version=4))
+        names += [f"{path.stem[:2]}-{plan}" for plan in found] or [path.stem]
+    return names
 
 
 def once(folder: Path, build: Callable[[Path], object]) -> Path:

@@ -1,25 +1,14 @@
 """The slides as they are shown from a folder, without kernel and without network."""
 
 import re
-from pathlib import Path
 
-import nbformat
 import pytest
 from playwright.sync_api import expect
 
 from browser import pages
-from tools.publish import plans, slides
+from tools.publish import slides
 
-ROOT = Path(__file__).resolve().parents[2]
-LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-
-
-def _decks(path):
-    found = plans.plans_of(nbformat.read(path, as_version=4))
-    return [f"{path.stem[:2]}-{plan}" for plan in found] or [path.stem]
-
-
-DECKS = [name for path in LESSONS for name in _decks(path)]
+DECKS = pages.decks()
 READY = "() => window.Reveal && Reveal.isReady()"
 PLACE = """() => {
     const {h, v, f} = Reveal.getIndices();

@@ -619,13 +619,15 @@ def _run_sphinx(source: Path, built: Path, doctrees: Path, repository: str) -> N
 
 
 def _name_controls(built: Path) -> None:
-    """Give names to two of the theme's controls for readers who hear the pages."""
+    """Name the theme's controls, for readers who hear the pages, by the words that others see."""
     for path in built.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
         arrow = '<span class="toctree-toggle"'
         named = text.replace(f"<summary>{arrow}", f'<summary aria-label="Pages of this part">{arrow}')
         # Its visible words are "Search Ctrl+K", and its name must hold them.
         named = re.sub(r'(<button class="btn search-button-field[^>]*) aria-label="Search"', r"\1", named)
+        # A folded cell's words are its own: "Figure: ..." or "Check: ...".
+        named = named.replace('<summary aria-label="Toggle hidden content">', "<summary>")
         if named != text:
             path.write_text(named, encoding="utf-8")
 
