@@ -1,11 +1,13 @@
 """The site as it is read from a folder, without kernel and without network."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from browser import pages
-from tools.publish import site
+from tools.publish import paper, site
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -140,6 +142,16 @@ def test_a_page_reads(name, folder, page, axe, screenshot):
     screenshot(f"site-{name.replace('/', '-')}")
     on_paper(page)
     in_both_lights(page, axe)
+
+
+def test_a_lesson_is_printed(folder):
+    # In a process of its own: playwright's loop runs in this one.
+    command = [sys.executable, "-m", "tools.publish.site", "--output", folder, "--pdf", "00"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    printed = folder / "pdf" / "00_start_here.pdf"
+    count = paper.page_count(printed.read_bytes())
+    assert count >= 5 and f"{count} pages" in said
+    assert [path.name for path in printed.parent.iterdir()] == [printed.name]
 
 
 def test_the_landing_page_leads_to_every_lesson(folder, page):
