@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from browser import pages
-from tools.publish import paper, site
+from tools.publish import paper
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -48,10 +48,10 @@ PAST_THE_EDGE = f"""width => Array.from(document.querySelectorAll("body *")).fil
 pytestmark = pytest.mark.timeout(900)
 
 
-@pytest.fixture(scope="session")
-def folder(chromium_path, tmp_path_factory):
-    """The site, built once for all test processes."""
-    return pages.once(tmp_path_factory.getbasetemp().parent / "site", lambda folder: site.build(folder))
+@pytest.fixture
+def folder(web):
+    """The site."""
+    return web
 
 
 def in_both_lights(page, axe, what="body"):
@@ -124,6 +124,7 @@ def test_a_lesson_reads_and_its_explorers_answer(name, folder, page, axe, screen
     assert len(downloads) == 2
     for address in downloads:
         assert Path(address.removeprefix("file://")).is_file()
+    assert pages.machine_fonts(page, "body") == []
     on_narrow_and_wide(page)
     on_paper(page)
     in_both_lights(page, axe)
@@ -138,6 +139,7 @@ def test_a_page_reads(name, folder, page, axe, screenshot):
         formulas, raw, failed = pages.mathematics(page, "article")
         assert formulas > 0
         assert (raw, failed) == ([], 0)
+    assert pages.machine_fonts(page, "body") == []
     on_narrow_and_wide(page)
     screenshot(f"site-{name.replace('/', '-')}")
     on_paper(page)
