@@ -61,8 +61,8 @@ indexes: setup-lab ## Write docs/claims.md, docs/glossary.md and docs/instructor
 execute: setup-lab ## Run notebooks and store their outputs; NB=notebooks/01_estimation.ipynb runs one
 	$(PY) tools/execute.py $(NB)
 
-present: setup-present ## Present one lesson as slides in JupyterLab, LESSON=03
-	$(PY) -m tools.teach.present $(LESSON)
+present: setup-present ## Present one lesson as slides in JupyterLab, LESSON=03; PLAN=45 shows the slides of that plan
+	$(PY) -m tools.teach.present "$(LESSON)" --plan="$(PLAN)"
 
 bench: setup-lab ## Run one benchmark, BENCH=name; without a name, list them
 	$(PY) -m benchmarks $(BENCH)
