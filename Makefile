@@ -39,8 +39,8 @@ student: setup-lab ## Build the students' copy in dist/student, and the solution
 site: setup-release ## Build the site in dist/site; SITE=students builds the one without solutions and guide, in dist/site-students
 	$(PY) -m tools.publish.site $(if $(SITE),--for $(SITE))
 
-slides: setup-release ## Build the slides of all lessons in dist/slides
-	$(PY) -m tools.publish.slides --check
+slides: setup-release ## Build the slides of all lessons in dist/slides; PDF=1 prints them too, one page a slide
+	$(PY) -m tools.publish.slides --check $(if $(PDF),--pdf)
 
 release: setup-release ## Build students' copy, solutions, slides and site from what is committed, in dist/vae-course-VERSION
 	$(PY) -m tools.publish.release
