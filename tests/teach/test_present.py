@@ -11,6 +11,8 @@ from jupyter_client.manager import start_new_kernel
 from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from tools.publish import plans
+from tools.publish.slide_types import code_names
 from tools.teach import present
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -307,6 +309,24 @@ def test_a_plan_is_set_in_large_type_and_the_whole_lesson_is_not(planned, course
         assert sheet.endswith((present.PLAN_STYLE if large else present.STYLE).read_text(encoding="utf-8"))
         (script,) = (stage.folder / "data" / "labextensions").rglob("*.js")
         assert f'const OF_A_PLAN = "{plan}" !== ""' in script.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("path", "plan"),
+    [(path, plan) for path in LESSONS for plan in plans.plans_of(nbformat.read(path, as_version=4))],
+    ids=lambda value: value.stem[:2] if isinstance(value, Path) else str(value),
+)
+def test_a_plans_code_defines_what_the_lessons_does(path, plan):
+    original = nbformat.read(path, as_version=4)
+    copy = present.room_copy(present.plan_copy(original, path, str(plan)))
+    code = {cell.id: cell.source for cell in copy.cells if cell.cell_type == "code"}
+    wanted = [cell for cell in original.cells if cell.cell_type == "code"]
+    wanted = [cell for cell in wanted if "solution" not in cell.metadata.get("tags", [])]
+    assert list(code) == [cell.id for cell in wanted]
+    for cell in wanted:
+        assert code_names(code[cell.id])[1] == code_names(cell.source)[1], cell.source
+        assert code_names(code[cell.id])[0] <= code_names(cell.source)[0]
+    assert {cell.metadata.slideshow.slide_type for cell in copy.cells} == {"slide", "subslide", "fragment", "skip"}
 
 
 def test_without_a_plan_the_whole_lesson_is_presented(planned, course):
