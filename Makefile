@@ -45,8 +45,8 @@ pdf: setup-release ## Print lessons of the site as PDF in dist/site/pdf, LESSON=
 handouts: setup-release ## Build a handout of one or two pages for each lesson, and a sheet of all formulas, in dist/handouts
 	$(PY) -m tools.publish.handouts
 
-slides: setup-release ## Build the slides of all lessons in dist/slides
-	$(PY) -m tools.publish.slides --check
+slides: setup-release ## Build the slides of all lessons in dist/slides; PDF=1 prints them too, one page a slide
+	$(PY) -m tools.publish.slides --check $(if $(PDF),--pdf)
 
 release: setup-release ## Build students' copy, solutions, slides and site from what is committed, in dist/vae-course-VERSION
 	$(PY) -m tools.publish.release
@@ -67,8 +67,8 @@ indexes: setup-lab ## Write docs/claims.md, docs/glossary.md and docs/instructor
 execute: setup-lab ## Run notebooks and store their outputs; NB=notebooks/01_estimation.ipynb runs one
 	$(PY) tools/execute.py $(NB)
 
-present: setup-present ## Present one lesson as slides in JupyterLab, LESSON=03
-	$(PY) -m tools.teach.present $(LESSON)
+present: setup-present ## Present one lesson as slides in JupyterLab, LESSON=03; PLAN=45 shows the slides of that plan
+	$(PY) -m tools.teach.present "$(LESSON)" --plan="$(PLAN)"
 
 bench: setup-lab ## Run one benchmark, BENCH=name; without a name, list them
 	$(PY) -m benchmarks $(BENCH)

@@ -10,11 +10,13 @@ import ipaddress
 import os
 import shutil
 import sys
-import uuid
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from traitlets.config import Application
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import start_student
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = Path(os.environ.get("COURSE_HUB_STATE") or ROOT / "build" / "hub").resolve()
@@ -36,6 +38,11 @@ def is_loopback(host):
 
 def refuse_unsafe():
     """Stop with a sentence where these settings would be dangerous."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        sys.exit(
+            "This hub must not run as root, for every student's code would be root's: start it under an account "
+            "without rights (docs/classroom/README.md says how a real class gives each student one)."
+        )
     if len(PASSWORD) < 8:
         sys.exit("COURSE_HUB_PASSWORD must hold the class's password, 8 characters or more: set it and start again.")
     if URL.scheme != "http" or not is_loopback(URL.hostname) or URL.port is None:
@@ -49,23 +56,16 @@ def refuse_unsafe():
         sys.exit("The hub's addresses come from COURSE_HUB_URL: leave them out of the command line.")
 
 
-def give_notebooks(home, course=COURSE):
-    """Copy into `home` the notebooks, and what stands beside them, that are not there; nothing is overwritten."""
-    for source in sorted(path for path in (course / "notebooks").rglob("*") if path.is_file()):
-        target = home / source.relative_to(course)
-        if os.path.lexists(target):
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
-        try:
-            shutil.copyfile(source, part)
-            part.rename(target)
-        finally:
-            part.unlink(missing_ok=True)
+def arrive(spawner):
+    """Make a student's folder ready, closed to other accounts of the machine."""
+    home = Path(spawner.home_dir)
+    start_student.close(home)
+    start_student.give_notebooks(home, COURSE)
 
 
 refuse_unsafe()
 c = get_config()  # noqa: F821 - JupyterHub provides it
+os.umask(0o077)  # database, log, homes and all that is written in them: for this account alone
 
 # Three ports in a row: what the browsers reach, and two between proxy and hub.
 c.JupyterHub.bind_url = URL.geturl()
@@ -85,7 +85,7 @@ c.Authenticator.username_pattern = r"^[a-z][a-z0-9_-]{0,30}\Z"
 # Servers are processes of the account that runs the hub: nothing protects users from one another, or it from them.
 c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = str(STATE / "homes" / "{username}")
-c.Spawner.pre_spawn_hook = lambda spawner: give_notebooks(Path(spawner.home_dir))
+c.Spawner.pre_spawn_hook = arrive
 c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
 c.Spawner.default_url = "/lab/tree/notebooks/00_start_here.ipynb"
 c.Spawner.start_timeout = c.Spawner.http_timeout = 180  # a whole class logs in within the same minute
@@ -101,17 +101,6 @@ c.Spawner.environment = {
     "OMP_NUM_THREADS": "1",
 }
 
-# Memory comes back when a kernel has been idle for 45 minutes, and when a server without kernels has been for an hour.
-# Variables are lost then, notebooks are not. A kernel behind an open tab counts too: students leave tabs open.
-c.Spawner.args = [
-    "--MappingKernelManager.cull_idle_timeout=2700",
-    "--MappingKernelManager.cull_interval=300",
-    "--MappingKernelManager.cull_connected=True",
-    "--TerminalManager.cull_inactive_timeout=2700",
-    "--ServerApp.shutdown_no_activity_timeout=3600",
-    "--LabApp.extension_manager=readonly",  # the packages are everybody's
-    "--LanguageServerManager.autodetect=False",
-    *(["--allow-root"] if os.geteuid() == 0 else []),
-]
+c.Spawner.args = start_student.ARGUMENTS
 # One server more than fits would slow down or end everybody's: the one who comes too late reads a message instead.
 c.JupyterHub.active_server_limit = int(os.environ.get("COURSE_HUB_SEATS") or 0)

@@ -373,9 +373,23 @@ def free_ports() -> int:
                 return port
 
 
+def wait_for_hub(process: subprocess.Popen, log: Path, patience: float) -> None:
+    """Wait until a hub says in its log that it is running; raise LoadError where it ends, or says nothing in time."""
+    end = time.monotonic() + patience
+    while b"JupyterHub is now running" not in log.read_bytes():
+        if process.poll() is not None or time.monotonic() > end:
+            said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["it said nothing"]
+            raise LoadError(f"the hub did not start: {said[-1]}")
+        time.sleep(0.2)
+
+
 @contextlib.contextmanager
-def own_hub(course: Path | None = None, patience: float = 240) -> Iterator[tuple[str, str, int]]:
+def own_hub(
+    course: Path | None = None, patience: float = 240, within: Sequence[str] = ()
+) -> Iterator[tuple[str, str, int]]:
     """Start a hub with a state of its own; yields its address, its password and its process id, and ends it.
+
+    `within` is a command that runs another, such as one that changes the account.
 
     Raises
     ------
@@ -386,7 +400,7 @@ def own_hub(course: Path | None = None, patience: float = 240) -> Iterator[tuple
     port, password = free_ports(), secrets.token_urlsafe(16)
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory(dir=build, prefix="load-test-", ignore_cleanup_errors=True) as state:
-        command = [sys.executable, "-m", "tools.teach.hub", "--port", str(port), "--state", state]
+        command = [*within, sys.executable, "-m", "tools.teach.hub", "--port", str(port), "--state", state]
         command += ["--course", str(course)] if course else []
         log = Path(state) / "hub.log"
         with log.open("wb") as file:
@@ -394,12 +408,7 @@ def own_hub(course: Path | None = None, patience: float = 240) -> Iterator[tuple
                 command, cwd=ROOT, stdout=file, stderr=file, env={**os.environ, "COURSE_HUB_PASSWORD": password}
             )
         try:
-            end = time.monotonic() + patience
-            while b"JupyterHub is now running" not in log.read_bytes():
-                if process.poll() is not None or time.monotonic() > end:
-                    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["it said nothing"]
-                    raise LoadError(f"the hub did not start: {said[-1]}")
-                time.sleep(0.2)
+            wait_for_hub(process, log, patience)
             yield url, password, process.pid
         finally:
             process.send_signal(signal.SIGTERM)

@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 
 from browser import pages
 from tools.execute import describe
+from tools.publish import plans, slides
 from tools.teach import present
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -197,13 +198,19 @@ def claiming(notebook, statement):
 
 
 @pytest.fixture
-def presented(path, tmp_path):
+def plan():
+    """The plan whose deck is presented: none, but the whole lesson; a test may name another."""
+    return ""
+
+
+@pytest.fixture
+def presented(path, plan, tmp_path):
     """A lesson as the command serves it, with its explorers alive and the stored outputs of all other cells.
 
     What its demonstration needs has run as well. Code that neither is shown nor runs is left out: JupyterLab takes its
     time for what it hides, too. The first lesson, which the command presents, keeps all of it.
     """
-    stage = present.prepare(path, tmp_path / "stage")
+    stage = present.prepare(path, tmp_path / "stage", plan)
     notebook = nbformat.read(stage.notebook, as_version=4)
     live = {cell.id for cell in notebook.cells if LIVE & set(cell.metadata.get("tags", []))}
     if path.stem in DEMONSTRATIONS:
@@ -238,6 +245,58 @@ def test_every_slide_fits_and_every_press_shows_something(path, presented, page,
 
         troubles = overflow(deck, demonstrate)
     assert not troubles, "\n".join(troubles)
+
+
+# Of a plan's slide: the sizes of its letters, and which part of its width the explorer has.
+LETTERS = """() => {
+    const size = selector => parseFloat(getComputedStyle(document.querySelector(`.jp-Deck ${selector}`)).fontSize);
+    return [size(".jp-RenderedMarkdown p"), size(".cm-content"), size(".jp-OutputArea-output pre")];
+}"""
+FILLED = """cell => {
+    const screen = document.querySelector(".jp-Deck .jp-WindowedPanel-viewport").getBoundingClientRect().width;
+    return cell.querySelector(".course-explorer").getBoundingClientRect().width / screen;
+}"""
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("plan", ["45"])
+@pytest.mark.parametrize("path", [path for path in LESSONS if path.stem[:2] == "06"], ids=lambda path: path.stem)
+def test_the_deck_of_a_plan_is_walked_explored_and_run(path, plan, presented, page, screenshot):
+    address, notebook = presented
+    deck = Deck(page, address, notebook)
+    shown = plans.plan_of(path, nbformat.read(path, as_version=4), int(plan))[0]
+    assert len(slides.slides_of(shown)) == int(deck.place().split(" / ")[1])
+    old, new, statement = DEMONSTRATIONS[path.stem]
+    moved, ran = [], []
+
+    def demonstrate(stop):
+        if "explorer" in notebook.cells[stop].metadata.get("tags", []):
+            assert deck.cell(stop).evaluate(FILLED) > 0.85
+            screenshot(f"present-plan-explorer-{stop}")
+            explore(deck, stop)
+            page.keyboard.press("Escape")
+            moved.append(stop)
+        if old in notebook.cells[stop].source and statement in notebook.cells[stop].source:
+            change(deck, stop, old, new)
+            fails(deck, stop, statement)
+            screenshot("present-plan-run")
+            ran.append(stop)
+
+    assert overflow(deck, demonstrate) == []
+    assert len(moved) == 2 and len(ran) == 1
+    assert page.evaluate(LETTERS) == [36, 24, 24]
+    stays(deck, deck.stops[-1])
+    place = deck.place()
+    page.reload()
+    deck.open()
+    deck.settle(deck.stops[-1])
+    assert deck.place() == place
+    deck.press("Shift+Space", deck.stops[-2])
+    page.goto("about:blank")
+    page.goto(address)
+    deck.open()
+    deck.settle(deck.stops[-2])
+    expect(deck.cell(ran[0])).to_contain_text(new)
 
 
 def change(deck, index, old, new):

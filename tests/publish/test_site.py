@@ -1,6 +1,8 @@
 """The course's site: its pages are made of the notebooks, complete, offline, and appear whole or not at all."""
 
 import base64
+import hashlib
+import html
 import importlib.util
 import re
 import shutil
@@ -448,6 +450,80 @@ def test_a_launch_link_stands_in_every_lesson_if_the_repository_has_an_address(c
             page = (source / "notebooks" / name).read_text(encoding="utf-8")
             assert page.count("mybinder.org") == expected
             assert page.count(f"../downloads/{name}") == 1
+
+
+@markdown
+def test_a_lesson_on_github_has_a_copy_for_colab_and_a_link_to_it(course, tmp_path):
+    for number, (repository, expected) in enumerate(
+        [("https://gitlab.com/who/what", 0), ("https://github.com/a/b", 1)]
+    ):
+        source = tmp_path / f"work{number}" / "source"
+        source.mkdir(parents=True)
+        for name in site.collect(course, source, repository, branch="pages"):
+            page = (source / "notebooks" / name).read_text(encoding="utf-8")
+            assert page.count(f"colab.research.google.com/github/a/b/blob/pages/downloads/colab/{name}") == expected
+            made = source / "extra" / "downloads" / "colab" / name
+            assert made.is_file() == bool(expected)
+        digest = hashlib.sha256((source / "extra" / site.ZIP).read_bytes()).hexdigest()
+        if expected:
+            first, _, *rest = nbformat.read(made, as_version=4).cells
+            assert digest in first.source
+            download = nbformat.read(source / "extra" / "downloads" / name, as_version=4)
+            assert [cell.source for cell in rest] == [cell.source for cell in download.cells]
+
+
+@pytest.fixture
+def built_beside(tmp_path):
+    """The folder of a site with decks and handouts of the first lesson beside it."""
+    for name in ("slides", "handouts"):
+        (tmp_path / "dist" / name).mkdir(parents=True)
+        (tmp_path / "dist" / name / f".built-by-{name}").touch()
+    for name in ("slides/01-45.html", "slides/01-90.html", "slides/02_go_on.html", "handouts/01_try.pdf"):
+        (tmp_path / "dist" / name).write_text("made")
+    return tmp_path / "dist" / "site"
+
+
+def addresses(source, name):
+    """Return the words and addresses of a lesson's links that lead to neither a download nor a service."""
+    cell = nbformat.read(source / "notebooks" / name, as_version=4).cells[0]
+    links = re.findall(r'<a href="([^"]+)">([^<]+)</a>', cell.source)
+    return {html.unescape(words): address for address, words in links if "https:" not in address}
+
+
+@markdown
+def test_a_page_leads_to_the_decks_the_handout_and_the_guide_that_there_are(course, tmp_path, built_beside):
+    (course / site.GUIDE / "01.md").write_text("# 01\n")
+    source = tmp_path / "work" / "source"
+    source.mkdir(parents=True)
+    site.collect(course, source, "", built=site.beside(built_beside))
+    assert addresses(source, "01_try.ipynb") == {
+        "Slides, 45 minutes": "../slides/01-45.html",
+        "Slides, 90 minutes": "../slides/01-90.html",
+        "Handout": "../handouts/01_try.pdf",
+        "Instructor's page": "../docs/instructor/01.html",
+    }
+    assert addresses(source, "02_go_on.ipynb")["Slides"] == "../slides/02_go_on.html"
+    assert "Handout" not in addresses(source, "02_go_on.ipynb")
+    (built_beside.parent / "slides" / ".built-by-slides").unlink()  # some other folder of that name
+    assert list(site.beside(built_beside).folders) == ["handouts"]
+
+
+@markdown
+def test_students_get_no_deck_and_a_release_leads_to_the_folders_beside_it(course, built_beside):
+    assert list(site.beside(built_beside, students=True).links("01_try.ipynb")) == [
+        ("Handout", "../handouts/01_try.pdf", False)
+    ]
+    links = list(site.beside(built_beside, inside=False).links("01_try.ipynb"))
+    assert links[0] == ("Slides, 45 minutes", "../../slides/01-45.html", False)
+
+
+@markdown
+def test_a_site_holds_what_its_pages_lead_to(course, built_beside, without_sphinx):
+    for inside in (True, False):
+        site.build(built_beside, root=course, others=site.beside(built_beside, inside=inside))
+        assert (built_beside / "slides" / "01-45.html").is_file() == inside
+        assert (built_beside / "handouts" / "01_try.pdf").is_file() == inside
+        assert not (built_beside / "slides" / ".built-by-slides").exists()
 
 
 @markdown

@@ -45,6 +45,32 @@ if importlib.util.find_spec("aiohttp"):  # it comes with JupyterHub
     load_test = module_from(CLASSROOM / "load_test.py")
 
 
+def other_account():
+    """Return what runs a command as an account that is not root, but has the same files; nothing where we are not root.
+
+    Skips the test where the system does not let root do that, as in a container.
+    """
+    if os.geteuid() != 0:
+        return []
+    command = ["unshare", "--user", "--map-user=65534", "--map-group=65534"]
+    if not shutil.which("unshare") or subprocess.run([*command, "true"], capture_output=True).returncode:
+        pytest.skip("The class's hub does not run as root, and this system gives root no other account to try it.")
+    return command
+
+
+@pytest.fixture(autouse=True)
+def same_umask():
+    """The hub closes what it writes, and would do so for the tests that follow."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
+def mode(path):
+    return path.stat().st_mode & 0o777
+
+
 def is_one_sentence(text):
     return len(text.strip().splitlines()) == 1 and len(text) < 400 and "Traceback" not in text
 
@@ -56,6 +82,7 @@ def is_one_sentence(text):
 def read_config(monkeypatch, tmp_path):
     """Read the configuration with these settings in the environment."""
     monkeypatch.setattr(Application, "_instance", None)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
 
     def read(**settings):
         for name in [name for name in os.environ if name.startswith("COURSE_HUB_")]:
@@ -73,6 +100,16 @@ def test_no_hub_without_a_password(password, read_config):
     with pytest.raises(SystemExit, match="COURSE_HUB_PASSWORD") as stopped:
         read_config(PASSWORD=password)
     assert is_one_sentence(stopped.value.code)
+
+
+def test_no_hub_as_root(read_config, monkeypatch, capsys):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(SystemExit, match="must not run as root") as stopped:
+        read_config()
+    assert is_one_sentence(stopped.value.code)
+    assert hub.main([]) == 1
+    message = capsys.readouterr().err
+    assert "do not start this hub as root" in message and is_one_sentence(message)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +148,7 @@ def test_the_command_line_cannot_open_the_hub_to_others(argument, read_config, m
 @needs_hub
 def test_a_refusal_ends_jupyterhub_itself(tmp_path):
     environment = {**os.environ, "COURSE_HUB_PASSWORD": PASSWORD, "COURSE_HUB_STATE": str(tmp_path)}
-    command = [sys.executable, "-m", "jupyterhub", "-f", str(CONFIG), "--ip=0.0.0.0"]
+    command = [*other_account(), sys.executable, "-m", "jupyterhub", "-f", str(CONFIG), "--ip=0.0.0.0"]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=200)
     assert done.returncode == 1
     assert "come from COURSE_HUB_URL" in done.stderr and is_one_sentence(done.stderr)
@@ -210,6 +247,16 @@ def test_nothing_is_written_through_a_link(log_in, tmp_path):
     assert not outside.exists()
 
 
+def test_a_students_folder_is_closed_to_others(read_config, course, tmp_path):
+    arrive, home = read_config(COURSE=str(course)).Spawner.pre_spawn_hook, tmp_path / "home"
+    home.mkdir(mode=0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: home.stat().st_uid)
+        arrive(SimpleNamespace(home_dir=str(home)))
+    assert mode(home) == 0o700
+    assert {mode(path) & 0o077 for path in home.rglob("*")} == {0}
+
+
 def test_an_interrupted_copy_leaves_no_half_notebook(log_in, tmp_path, monkeypatch):
     def write_half(source, target):
         Path(target).write_text(Path(source).read_text()[:2])
@@ -264,6 +311,7 @@ def test_a_taken_port_is_named(offset, course, free_port):
 
 @pytest.mark.parametrize("password", [None, "short"])
 def test_the_command_asks_for_a_password(password, monkeypatch, capsys):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.delenv("COURSE_HUB_PASSWORD", raising=False)
     if password:
         monkeypatch.setenv("COURSE_HUB_PASSWORD", password)
@@ -348,6 +396,28 @@ def test_the_settings_are_the_course_s_own(tmp_path):
     server = (settings / "jupyter_server_config.py").read_bytes()
     assert server == (ROOT / "tools" / "teach" / "jupyter_server_config.py").read_bytes()
     assert fonts.read_text() == "there already"
+
+
+def test_what_an_earlier_hub_left_open_is_closed(tmp_path):
+    state = tmp_path / "state"
+    (state / "homes" / "ada").mkdir(parents=True)
+    for name in ("hub.sqlite", "cookie_secret", "hub.log"):
+        (state / name).write_text("")
+        (state / name).chmod(0o644)
+    for path in (state, state / "homes", state / "homes" / "ada"):
+        path.chmod(0o755)
+    hub.close(state)
+    assert {mode(path) for path in (state, state / "homes", state / "homes" / "ada")} == {0o700}
+    assert {mode(state / name) for name in ("hub.sqlite", "cookie_secret", "hub.log")} == {0o600}
+    (state / "new").write_text("")
+    assert mode(state / "new") == 0o600
+
+
+def test_a_state_that_cannot_be_closed_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(hub.HubError, match="cannot be closed to other accounts") as raised:
+        hub.close(tmp_path / "file" / "state")
+    assert is_one_sentence(str(raised.value))
 
 
 # --- The load test's own parts ----------------------------------------------------------------------------
@@ -444,7 +514,7 @@ def class_room(tmp_path, monkeypatch):
     metadata = nbformat.read(copy / "notebooks" / "00_start_here.ipynb", as_version=4).metadata
     nbformat.write(new_notebook(cells=cells, metadata=metadata), copy / "notebooks" / "99_broken.ipynb")
     monkeypatch.setenv("COURSE_HUB_SEATS", "2")
-    with load_test.own_hub(copy) as (url, password, pid):
+    with load_test.own_hub(copy, within=other_account()) as (url, password, pid):
 
         def hold(users, lesson, password=password):
             work = load_test.hold_class(url, password, users=users, lesson=lesson, hub=pid, limit=240, interval=0.5)

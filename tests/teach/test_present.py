@@ -11,6 +11,8 @@ from jupyter_client.manager import start_new_kernel
 from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from tools.publish import plans
+from tools.publish.slide_types import code_names
 from tools.teach import present
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -244,6 +246,131 @@ def test_a_server_that_ends_at_once_is_reported_with_its_last_words(course):
     process.wait()
     with pytest.raises(present.PresentError, match=r"JupyterLab has ended; .*server\.log\): the port is taken"):
         present.Server(process, stage, "secret").wait_until_ready()
+
+
+# --- The deck of a plan -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def planned(course):
+    """The lesson 01 of the course with slides for 45 minutes, its path, and a page that gives them 5 minutes."""
+    notebook = lesson(
+        as_slide(new_markdown_cell("# 01 · Estimation\n\nA long promise."), "slide"),
+        as_slide(new_markdown_cell("## 1.1 A question\n\nMany words."), "slide"),
+        as_slide(new_code_cell("x = 6", id="hidden"), "fragment"),
+        as_slide(new_code_cell('def f():\n    """Say it."""\n    return x * 7', id="shown"), "skip"),
+        as_slide(new_markdown_cell("For the whole lesson."), "subslide"),
+        as_slide(new_code_cell("secret = 4"), "skip", "solution"),
+        as_slide(new_markdown_cell("<details><summary>Presenter's note · 9 min</summary>\n\nAsk.</details>"), "notes"),
+    )
+    notebook.cells[0].metadata.deck = {"plans": [45], "words": "# 01 · Estimation"}
+    notebook.cells[1].metadata.deck = {"plans": [45], "words": "## 1.1 A question\n\nFew words."}
+    notebook.cells[3].metadata.deck = {"plans": [45], "words": "### The function", "code": True}
+    path = course / "notebooks" / "01_estimation.ipynb"
+    nbformat.write(notebook, path)
+    page = course / "docs" / "instructor" / "01.md"
+    page.parent.mkdir(parents=True)
+    rows = "| minutes | section | what |\n|---|---|---|\n| 1 | opening | a |\n| 5 | 1.1 A question | b |\n"
+    page.write_text(f"# 01\n\n## In 45 minutes\n\n{rows}", encoding="utf-8")
+    return path
+
+
+def test_a_plan_is_presented_in_its_words_with_all_the_code(planned, course):
+    stage = present.prepare(planned, course / "stage", "45")
+    copy = nbformat.read(stage.notebook, as_version=4)
+    assert [(cell.metadata.slideshow.slide_type, cell.source) for cell in copy.cells] == [
+        ("slide", "# 01 · Estimation"),
+        ("slide", "## 1.1 A question\n\nFew words."),
+        ("skip", "x = 6"),
+        ("subslide", "### The function"),
+        ("fragment", "def f():\n    return x * 7"),
+    ]
+    assert copy.cells[4].id == "shown"
+    assert copy.cells[4].metadata.jupyter.source_hidden is False
+
+
+def test_a_plans_notes_have_its_minutes(planned, course):
+    stage = present.prepare(planned, course / "stage", "45")
+    page = (stage.folder / "config" / "custom" / present.NOTES).read_text(encoding="utf-8")
+    (data,) = re.findall(r'\{"presentation": .*\}', page)
+    assert json.loads(data)["minutes"] == 6
+    assert [(slide["title"], slide["minutes"]) for slide in json.loads(data)["slides"]] == [
+        ("01 · Estimation", 1),
+        ("1.1 A question", 5),
+        ("The function", 5),
+    ]
+    assert "Many words" not in page and "For the whole lesson" not in page
+
+
+def test_a_plan_is_set_in_large_type_and_the_whole_lesson_is_not(planned, course):
+    for plan, large in (("45", True), ("", False)):
+        stage = present.prepare(planned, course / "stage", plan)
+        sheet = (stage.folder / "config" / "custom" / "custom.css").read_text(encoding="utf-8")
+        assert sheet.endswith((present.PLAN_STYLE if large else present.STYLE).read_text(encoding="utf-8"))
+        (script,) = (stage.folder / "data" / "labextensions").rglob("*.js")
+        assert f'const OF_A_PLAN = "{plan}" !== ""' in script.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("path", "plan"),
+    [(path, plan) for path in LESSONS for plan in plans.plans_of(nbformat.read(path, as_version=4))],
+    ids=lambda value: value.stem[:2] if isinstance(value, Path) else str(value),
+)
+def test_a_plans_code_defines_what_the_lessons_does(path, plan):
+    original = nbformat.read(path, as_version=4)
+    copy = present.room_copy(present.plan_copy(original, path, str(plan)))
+    code = {cell.id: cell.source for cell in copy.cells if cell.cell_type == "code"}
+    wanted = [cell for cell in original.cells if cell.cell_type == "code"]
+    wanted = [cell for cell in wanted if "solution" not in cell.metadata.get("tags", [])]
+    assert list(code) == [cell.id for cell in wanted]
+    for cell in wanted:
+        assert code_names(code[cell.id])[1] == code_names(cell.source)[1], cell.source
+        assert code_names(code[cell.id])[0] <= code_names(cell.source)[0]
+    assert {cell.metadata.slideshow.slide_type for cell in copy.cells} == {"slide", "subslide", "fragment", "skip"}
+
+
+def test_without_a_plan_the_whole_lesson_is_presented(planned, course):
+    copy = nbformat.read(present.prepare(planned, course / "stage").notebook, as_version=4)
+    kinds = [cell.metadata.slideshow.slide_type for cell in copy.cells]
+    assert kinds == ["slide", "slide", "fragment", "skip", "subslide"]
+
+
+@pytest.mark.parametrize(
+    ("name", "plan", "words"),
+    [
+        ("01_estimation", "60", "01_estimation has no deck for 60 minutes, but one for 45"),
+        ("01_estimation", "short", "a plan is named by its minutes, for example PLAN=45, and not by 'short'"),
+        ("01_estimation", "-45", "a plan is named by its minutes, for example PLAN=45, and not by '-45'"),
+        ("02_mixtures", "45", "02_mixtures has no deck for a plan yet, only that of the whole lesson"),
+    ],
+)
+def test_a_plan_that_there_is_not_is_refused_in_one_sentence(planned, course, name, plan, words):
+    earlier = present.prepare(course / "notebooks" / "02_mixtures.ipynb", course / "build" / "stage")
+    with pytest.raises(present.PresentError) as error:
+        present.prepare(course / "notebooks" / f"{name}.ipynb", earlier.folder, plan)
+    assert str(error.value) == f"{words}; without PLAN, the whole lesson is presented"
+    assert earlier.notebook.exists()
+    assert [path.name for path in (course / "build").iterdir()] == ["stage"]
+
+
+def test_a_plan_that_cannot_be_cut_names_the_page_and_the_metadata(planned, course):
+    page = course / "docs" / "instructor" / "01.md"
+    page.write_text(page.read_text().replace("| 5 |", "| five |"))
+    with pytest.raises(present.PresentError, match=r"docs/instructor/01\.md has not the form .*'five'\); without PLAN"):
+        present.prepare(planned, course / "stage", "45")
+    assert not (course / "stage").exists()
+
+
+def test_the_command_refuses_a_plan_in_one_line(tmp_path, capsys):
+    folder = tmp_path / "stage"
+    assert present.main(["06", "--plan=60", "--folder", str(folder)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        "06_reparameterisation has no deck for 60 minutes, but one for 45 and 90; without PLAN, the whole lesson is "
+        "presented\n"
+    )
+    assert not folder.exists()
 
 
 # --- Running the copy -------------------------------------------------------------------------------------

@@ -32,8 +32,14 @@ from nbformat import NotebookNode
 from tools.publish.slide_types import NOTE, code_names, folded, has_picture, kind, unfolded
 
 ROOT = Path(__file__).resolve().parents[2]
+GUIDE = "docs/instructor"
 WORDS, LINES, COLUMNS = 60, 10, 78
 """What a slide holds at most: words, lines of code, and columns of code at 24 px."""
+
+
+class PlanError(Exception):
+    """There is no such plan, or it cannot be cut from its lesson; the message says why and what to do."""
+
 
 ELSEWHERE = re.compile(
     r"\b(below|folded|unfold|(?:next|last|previous) cell|cells? (?:above|before|after))\b", re.IGNORECASE
@@ -44,6 +50,34 @@ ELSEWHERE = re.compile(
 def plans_of(notebook: NotebookNode) -> list[int]:
     """Return the plans that have a deck, in minutes."""
     return sorted({plan for cell in notebook.cells for plan in cell.metadata.get("deck", {}).get("plans", [])})
+
+
+def plan_of(path: Path, lesson: NotebookNode, plan: int, root: Path = ROOT) -> tuple[NotebookNode, dict[int, int]]:
+    """Return what `plan_notebook` makes of the lesson at `path`, with the minutes of its instructor's page.
+
+    Raises
+    ------
+    PlanError : the lesson has no deck for this plan, or what the plan says of it cannot be read.
+    """
+    there = plans_of(lesson)
+    if not there:
+        raise PlanError(f"{path.stem} has no deck for a plan yet, only that of the whole lesson")
+    if plan not in there:
+        known = " and ".join(str(minutes) for minutes in there)
+        raise PlanError(f"{path.stem} has no deck for {plan} minutes, but one for {known}")
+    try:
+        return plan_notebook(lesson, plan, plan_minutes(guide_page(path, root), plan, title_of(lesson)))
+    except (AttributeError, LookupError, SyntaxError, TypeError, ValueError) as error:
+        raise PlanError(
+            f"{path.stem} has a deck for {plan} minutes that cannot be cut: its metadata `deck` or the table in "
+            f"{GUIDE}/{path.stem[:2]}.md has not the form that CONTRIBUTING.md describes ({error})"
+        ) from error
+
+
+def title_of(notebook: NotebookNode) -> str:
+    """Return the lesson's title."""
+    found = re.search(r"^# (.+)$", notebook.cells[0].source, flags=re.MULTILINE)
+    return found[1].strip() if found else "A lesson"
 
 
 def plan_notebook(notebook: NotebookNode, plan: int, minutes: Mapping[str, int]) -> tuple[NotebookNode, dict[int, int]]:
@@ -191,7 +225,7 @@ def plan_minutes(page: str, plan: int, title: str) -> dict[str, int]:
 
 def guide_page(path: Path, root: Path = ROOT) -> str:
     """Return the instructor's page of a lesson, or an empty text where there is none."""
-    page = root / "docs" / "instructor" / f"{path.stem[:2]}.md"
+    page = root / GUIDE / f"{path.stem[:2]}.md"
     return page.read_text(encoding="utf-8") if page.is_file() else ""
 
 

@@ -188,7 +188,8 @@ def _fill(staging: Path, root: Path, repository: str) -> None:
         if cut := slides.oversized(staging / "slides"):
             raise ReleaseError("these slides would be cut off:\n" + "\n".join(cut))
         with _Part("site", staging / "site"):
-            site.build(staging / "site", root=root, repository=repository)
+            others = site.beside(staging / "site", inside=False)  # the decks are in the release, beside the site
+            site.build(staging / "site", root=root, repository=repository, others=others)
     except (student_copy.StudentCopyError, slides.SlidesError, site.SiteError) as error:
         raise ReleaseError(str(error)) from error
     for marker in staging.glob("*/.built-by-*"):

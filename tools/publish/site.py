@@ -14,8 +14,12 @@ In the place of a presenter's note stand its questions for the room, with folded
 (default: dist/site-students) has no solutions, no instructor's guide and no link to it, and of the README what concerns
 readers.
 
-``COURSE_REPOSITORY`` in the environment, or the constant REPOSITORY, names the repository's address; with it every
-lesson has a link that runs it on Binder. The folder appears complete or not at all.
+Each lesson has links to what else there is of it: its decks and its handout, where ``make slides`` or the handouts were
+built before, beside the site (the site then holds a copy of them; students get no deck, for it has the presenter's
+notes), and its page of the instructor's guide. ``COURSE_REPOSITORY`` in the environment, or the constant REPOSITORY,
+names the repository's address; with it every lesson has a link that runs it on Binder and, if it is on GitHub, one that
+runs it on Colab: for the latter the site has to be published from the repository's branch gh-pages, or the one that
+``COURSE_SITE_BRANCH`` names. The folder appears complete or not at all.
 """
 
 from __future__ import annotations
@@ -42,7 +46,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from tools import fonts
-from tools.publish import browser, frames, npm, paper
+from tools.publish import browser, colab, frames, npm, paper
+from tools.publish.beside import Beside, beside
 from tools.publish.folders import interruptible, move_into_place, require_replaceable, write_zip
 from tools.publish.self_tests import NoteError, without_notes
 from tools.publish.slide_types import folded
@@ -283,7 +288,15 @@ def _actions(*links: tuple[str, str, bool]) -> str:
 # --- the folder that Sphinx reads
 
 
-def collect(root: Path, source: Path, repository: str, *, students: bool = False) -> list[str]:
+def collect(
+    root: Path,
+    source: Path,
+    repository: str,
+    *,
+    students: bool = False,
+    built: Beside | None = None,
+    branch: str = colab.BRANCH,
+) -> list[str]:
     """Write into `source` what Sphinx reads of the course at `root`; returns the lessons' file names.
 
     Raises
@@ -300,7 +313,7 @@ def collect(root: Path, source: Path, repository: str, *, students: bool = False
     for file in (frames.SCRIPT, frames.STYLES):
         shutil.copy2(file, source / "static" / file.name)
     extra = source / "extra"
-    for folder in ("downloads", "notebooks/figures"):
+    for folder in ("downloads", colab.FOLDER, "notebooks/figures"):
         (extra / folder).mkdir(parents=True)
     (extra / ".nojekyll").touch()  # some hosts leave out folders that begin with an underscore
     megabytes = _zip_student_copy(root, source.parent, extra / ZIP) / 1e6
@@ -316,7 +329,10 @@ def collect(root: Path, source: Path, repository: str, *, students: bool = False
             raise SiteError(f"the course's page {page} is missing in {root}")
         if page.suffix == ".ipynb":
             made = fragments.get(root / page, {})
-            linked = _write_lesson(root, source, page, made, pictures, repository, students=students)
+            links = _links(root, page.name, repository, branch, built or Beside(), guide)
+            linked = _write_lesson(root, source, page, made, pictures, links, students=students)
+            if where := colab.places(repository, page.name, branch):
+                _write_for_colab(extra, page.name, where[1])
         else:
             text = (root / page).read_text(encoding="utf-8")
             if students and str(page) == "README.md":
@@ -372,7 +388,7 @@ def _write_lesson(
     page: PurePosixPath,
     fragments: Mapping[int, str],
     pictures: Pictures,
-    repository: str,
+    links: Sequence[tuple[str, str, bool]],
     *,
     students: bool,
 ) -> list[PurePosixPath]:
@@ -382,10 +398,6 @@ def _write_lesson(
     except NoteError as error:
         raise SiteError(f"{page.name}: {error}") from error
     nbformat.write(download, source / "extra/downloads" / page.name, version=nbformat.NO_CONVERT)
-    links = [("Download this notebook", f"../downloads/{page.name}", True)]
-    links.append(("Download the whole course", f"../{ZIP}", True))
-    if repository:
-        links.append(("Run it on Binder", launch_link(repository, page.name), False))
     try:
         notebook = page_notebook(notebook, fragments, pictures, _actions(*links), students=students)
     except SiteError as error:
@@ -398,6 +410,32 @@ def _write_lesson(
     (source / page).parent.mkdir(exist_ok=True)
     nbformat.write(notebook, source / page, version=nbformat.NO_CONVERT)
     return linked
+
+
+def _links(
+    root: Path, lesson: str, repository: str, branch: str, built: Beside, guide: Sequence[str]
+) -> list[tuple[str, str, bool]]:
+    """Return the links of a lesson's first cell: words, address, and whether it is a download."""
+    links = [
+        ("Download this notebook", f"../downloads/{lesson}", True),
+        ("Download the whole course", f"../{ZIP}", True),
+    ]
+    if repository:
+        links.append(("Run it on Binder", launch_link(repository, lesson), False))
+        if where := colab.places(repository, lesson, branch):
+            links.append(("Run it on Colab", where[0], False))
+    links += built.links(lesson)
+    if f"{lesson[:2]}.md" in guide:
+        links.append(("Instructor's page", f"../{GUIDE}/{lesson[:2]}.html", False))
+    return links
+
+
+def _write_for_colab(extra: Path, lesson: str, archive: str) -> None:
+    """Write the copy of a lesson that Colab opens; what students download is there already."""
+    download = nbformat.read(extra / "downloads" / lesson, as_version=4)
+    digest = hashlib.sha256((extra / ZIP).read_bytes()).hexdigest()
+    made = colab.colab_notebook(download, archive, digest)
+    nbformat.write(made, extra / colab.FOLDER / lesson, version=nbformat.NO_CONVERT)
 
 
 def _landing(text: str, lessons: Sequence[str], megabytes: float) -> str:
@@ -557,10 +595,19 @@ def _is_harmless(name: str, address: str) -> bool:
 # --- building
 
 
-def build(output: Path, *, root: Path = ROOT, repository: str = "", students: bool = False) -> dict[str, int]:
+def build(
+    output: Path,
+    *,
+    root: Path = ROOT,
+    repository: str = "",
+    students: bool = False,
+    others: Beside | None = None,
+    branch: str = colab.BRANCH,
+) -> dict[str, int]:
     """Build the site of the course at `root`; returns for every lesson the bytes of its page, with its pictures.
 
-    With `students` it has no solutions and no instructor's guide.
+    With `students` it has no solutions and no instructor's guide. `others` are the decks and handouts to which its
+    pages lead.
 
     Raises
     ------
@@ -578,7 +625,7 @@ def build(output: Path, *, root: Path = ROOT, repository: str = "", students: bo
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".site-") as name:
         source, built = Path(name) / "source", Path(name) / "html"
         source.mkdir()
-        lessons = collect(root, source, repository, students=students)
+        lessons = collect(root, source, repository, students=students, built=others, branch=branch)
         npm.copy_mathjax(package, source / "static" / "mathjax")
         try:
             fonts.copy_fonts(source / "static" / "fonts", source / "static" / "fonts.css")
@@ -587,6 +634,8 @@ def build(output: Path, *, root: Path = ROOT, repository: str = "", students: bo
         _run_sphinx(source, built, Path(name) / "doctrees", repository)
         if found := outside_requests(built):
             raise SiteError("these would be loaded from another host:\n" + "\n".join(found))
+        if others:
+            others.copy(built)
         (built / MARKER).write_text("Built by tools/publish/site.py, which may replace this folder.\n")
         sizes = {lesson: _page_size(built / "notebooks" / lesson.replace(".ipynb", ".html")) for lesson in lessons}
         if large := [name for name, size in sizes.items() if size > frames.PAGE_BUDGET]:
@@ -674,7 +723,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     printed: dict[str, int] = {}
     try:
         if options.pdf is None or not (output / MARKER).is_file():
-            sizes = build(output, repository=os.environ.get("COURSE_REPOSITORY", REPOSITORY), students=students)
+            sizes = build(
+                output,
+                repository=os.environ.get("COURSE_REPOSITORY", REPOSITORY),
+                students=students,
+                others=beside(output.resolve(), students=students),
+                branch=os.environ.get("COURSE_SITE_BRANCH") or colab.BRANCH,
+            )
         if options.pdf is not None:
             printed = print_lessons(output, options.pdf)
     except SiteError as error:

@@ -214,7 +214,7 @@ def _paths(root: Path, lessons: Sequence[str]) -> list[Path]:
 def _write_decks(path: Path, folder: Path, fragments: Mapping[int, str], root: Path) -> list[Deck]:
     """Write the decks of a lesson: one for each plan, or one for the lesson that has none."""
     notebook = nbformat.read(path, as_version=4)
-    title = _title(notebook)
+    title = plans.title_of(notebook)
     try:
         wanted = plans.plans_of(notebook)
         decks = [_write_plan(path, notebook, plan, folder, fragments, root) for plan in wanted]
@@ -225,7 +225,7 @@ def _write_decks(path: Path, folder: Path, fragments: Mapping[int, str], root: P
             raise SlidesError(f"{count} slides are more than {MOST}: set some of its cells to skip")
         shown = deck_notebook(notebook, fragments, _names_of_decks(root))
         (folder / f"{path.stem}.html").write_text(deck_html(shown, title, path.parent), encoding="utf-8")
-    except SlidesError as error:
+    except (SlidesError, plans.PlanError) as error:
         raise SlidesError(f"{path.name}: {error}") from error
     return [Deck(path.stem, title, count, minutes_of(notebook))]
 
@@ -233,9 +233,8 @@ def _write_decks(path: Path, folder: Path, fragments: Mapping[int, str], root: P
 def _write_plan(
     path: Path, lesson: NotebookNode, plan: int, folder: Path, fragments: Mapping[int, str], root: Path
 ) -> Deck:
-    title, name = _title(lesson), f"{path.stem[:2]}-{plan}"
-    minutes = plans.plan_minutes(plans.guide_page(path, root), plan, title)
-    notebook, came_from = plans.plan_notebook(lesson, plan, minutes)
+    title, name = plans.title_of(lesson), f"{path.stem[:2]}-{plan}"
+    notebook, came_from = plans.plan_of(path, lesson, plan, root)
     slides = slides_of(notebook)
     if found := plans.troubles(slides, plans.imported(lesson)):
         raise SlidesError("\n".join([f"the plan of {plan} minutes has slides that are none:", *found]))
@@ -254,11 +253,6 @@ def _names_of_decks(root: Path, plan: int = 90) -> dict[str, str]:
         if there:
             names[path.stem] = f"{path.stem[:2]}-{plan if plan in there else there[-1]}"
     return names
-
-
-def _title(notebook: NotebookNode) -> str:
-    found = re.search(r"^# (.+)$", notebook.cells[0].source, flags=re.MULTILINE)
-    return found[1].strip() if found else "A lesson"
 
 
 def _write_assets(target: Path, reveal: Path, mathjax: Path) -> None:

@@ -2,7 +2,8 @@
 
     COURSE_HUB_PASSWORD=... python -m tools.teach.hub [--port 8000] [--seats N]
 
-The hub listens on 127.0.0.1 only. Its state, the students' folders among it, is in build/hub and stays there.
+The hub listens on 127.0.0.1 only, and not as root. Its state, the students' folders among it, is in build/hub, stays
+there, and is closed to other accounts of the machine.
 """
 
 from __future__ import annotations
@@ -96,6 +97,25 @@ def install_proxy(folder: Path = PROXY, *, which: Callable = shutil.which, run: 
     return folder
 
 
+def close(state: Path) -> None:
+    """Make the folder of the hub's state, and let nobody but this account read it, or what an earlier hub left in it.
+
+    Raises
+    ------
+    HubError : the folder cannot be made or closed.
+    """
+    os.umask(0o077)
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        for path in (state, *state.glob("homes"), *state.glob("homes/*")):
+            path.chmod(0o700)
+        for path in (*state.glob("hub.sqlite*"), *state.glob("cookie_secret"), *state.glob("*.log")):
+            path.chmod(0o600)
+    except OSError as error:
+        words = f"{state} cannot be closed to other accounts ({error}): name another folder with --state"
+        raise HubError(words) from None
+
+
 def prepare(state: Path) -> None:
     """Write the course's settings, and matplotlib's list of fonts, where the students' servers look for them."""
     settings = state / "jupyter"
@@ -130,10 +150,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     course, state = options.course.resolve(), options.state.resolve()
     try:
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            raise HubError(
+                "do not start this hub as root, for every student's code would be root's: use an account without "
+                "rights (docs/classroom/README.md says how a real class gives each student one)"
+            )
         if len(os.environ.get("COURSE_HUB_PASSWORD", "")) < 8:
             raise HubError("set COURSE_HUB_PASSWORD to the class's password, of 8 characters or more, and start again")
         require(course, options.port)
         install_proxy()
+        close(state)
         prepare(state)
     except HubError as error:
         print(error, file=sys.stderr)

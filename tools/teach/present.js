@@ -8,6 +8,7 @@
     "use strict";
 
     const PRESENTATION = "@PRESENTATION@";
+    const OF_A_PLAN = "@PLAN@" !== "";  // few words, in large type
     const ON_SLIDES = ["slide", "subslide", "fragment"];
     const DECK = "body[data-jp-deck-mode='presenting']";
     // As the deck's own, and more specific: then these are the ones that count.
@@ -15,10 +16,12 @@
     // Whatever has the keys, unless it closes with Escape itself.
     const ANYWHERE = [".jp-Dialog", ".lm-Menu", ".jp-ModalCommandPalette"].reduce(
         (selector, closing) => `${selector}:not(:has(> ${closing}))`, DECK);  // a key binding's selector has no comma
-    const TYPES = [24, 22, 20, 18];  // an explorer's type, in pixels of a slide of 1280×720
-    const USUAL = 400;  // its picture's height
+    const TYPES = OF_A_PLAN ? [24, 22, 20] : [24, 22, 20, 18];  // an explorer's, in pixels of a slide of 1280×720
+    const USUAL = OF_A_PLAN ? 340 : 400;  // its picture's height
     const LINE = 1.3;
     const FREE = 0.04;  // of the screen's height, below
+    const FITS = [1, 0.94, 0.88, 0.82, 0.76, 0.7];  // how large a plan's slide is, if it is too full for the first
+    const LEAST = 300;  // a picture's height there
     const HINT_SECONDS = 4;
 
     let shared;  // JupyterLab's own modules
@@ -67,6 +70,9 @@
             actions.executionScheduled.connect((_, {cell}) => this.turns.set(cell.model.id, ++turn));
             this.notebook.activeCellChanged.connect(() => this.arrive());
             addEventListener("resize", () => this.later());
+            this.watched = new Set();
+            // A formula is set, or an output arrives, after its slide.
+            this.sizes = new ResizeObserver(() => this.later());
             addEventListener("pagehide", () => this.say({left: true}));
             addEventListener("pageshow", () => this.arrive());
         }
@@ -103,8 +109,17 @@
                 this.focus();
                 this.tell(`Slide ${this.place}. The button between the arrows, in the corner at the bottom right, leaves the deck.`);
             });
+            // The deck's own way back forgets, when the page is loaded anew, how far a section had been shown.
+            add("course:back", ["Shift Space"], [IN_SLIDE], "Back", () => this.previous());
             add("course:run", ["Ctrl Enter"], [`${DECK} .jp-Deck .jp-Notebook.jp-mod-commandMode :focus`,
                 `${DECK} .jp-Deck .jp-Notebook.jp-mod-editMode`], "Run on the Slide", () => this.run());
+        }
+
+        /* Go back by one press. */
+        previous() {
+            const stops = slidesOf(this.notebook).flat();
+            const before = stops.findLast(index => index < this.notebook.activeCellIndex);
+            if (before !== undefined) this.notebook.activeCellIndex = before;
         }
 
         /* Run the cell, and first the code just before it that no slide shows, where that is older than what it uses. */
@@ -112,7 +127,8 @@
             const {widgets, activeCellIndex: active} = this.notebook;
             const turn = cell => this.turns.get(cell.model.id) || 0;  // 0 for what has run before the room came
             let first = active;
-            while (first > 0 && !ON_SLIDES.includes(kind(widgets[first - 1]))) first--;
+            const shown = cell => cell.model.type === "code" && ON_SLIDES.includes(kind(cell));
+            while (first > 0 && !shown(widgets[first - 1])) first--;  // words between them change nothing
             const hidden = widgets.slice(first, active).filter(cell =>
                 cell.model.type === "code" && !(cell.model.getMetadata("tags") || []).includes("exercise"));
             const newest = Math.max(0, ...widgets.slice(0, first).map(turn));
@@ -170,7 +186,7 @@
         listen(what) {
             if (what.presentation !== PRESENTATION || what.from !== "notes") return;
             if (what.press === "forward") this.app.commands.execute("deck:go", {direction: "down", alternate: "forward"});
-            else if (what.press === "back") this.app.commands.execute("deck:go", {direction: "up", alternate: "back"});
+            else if (what.press === "back") this.previous();
             else this.arrive();
         }
 
@@ -190,17 +206,48 @@
             requestAnimationFrame(() => this.fit());
         }
 
-        /* Give the explorer of the slide the largest type that leaves its picture as large as in the notebook, and the
-           picture what is then left of the slide. */
+        /* Give the slide's explorer, and on a plan's slide its figure, the room there is; a plan's slide that is too full
+           is made smaller. */
         fit() {
             const cells = [...this.panel.node.querySelectorAll(".jp-deck-mod-onscreen")];
+            if (OF_A_PLAN) this.watch(cells);
+            const pictures = cells.flatMap(cell => [...cell.querySelectorAll("img")]);
+            const late = pictures.filter(image => !image.complete || !image.naturalWidth);
+            for (const image of late) image.addEventListener("load", () => this.later(), {once: true});
             const explorer = this.panel.node.querySelector(".jp-deck-mod-onscreen .course-explorer");
-            const image = explorer?.querySelector("img");
-            if (!image) return;
-            if (!image.complete || !image.naturalWidth) {
-                image.addEventListener("load", () => this.later(), {once: true});
-                return;
+            const bottom = () => Math.max(...cells.map(cell => cell.getBoundingClientRect().bottom));
+            for (const size of OF_A_PLAN ? FITS : [1]) {
+                if (OF_A_PLAN) this.panel.node.style.setProperty("--course-fit", size);
+                if (explorer) this.fitExplorer(explorer, bottom);
+                else if (OF_A_PLAN && pictures.length && !late.length) this.fitFigures(pictures, bottom);
+                if (bottom() <= (1 - FREE) * innerHeight) return;
             }
+        }
+
+        /* See to it that the slide is fitted again when one of its cells has grown. */
+        watch(cells) {
+            if (cells.length === this.watched.size && cells.every(cell => this.watched.has(cell))) return;
+            this.sizes.disconnect();
+            this.watched = new Set(cells);
+            for (const cell of cells) this.sizes.observe(cell);
+        }
+
+        /* Give the pictures of the slide, all alike, what the words have left of it. */
+        fitFigures(pictures, bottom) {
+            const set = height => pictures.forEach(image => image.style.setProperty("--course-figure", `${height}px`));
+            set(100);
+            const scale = pictures[0].getBoundingClientRect().height / 100;
+            const free = ((1 - FREE) * innerHeight - bottom()) / scale / pictures.length;
+            const widest = pictures.map(image =>
+                image.naturalHeight / image.naturalWidth * image.parentElement.getBoundingClientRect().width / scale);
+            set(Math.floor(Math.min(Math.max(100 + free, LEAST), ...widest)));
+        }
+
+        /* Give the explorer of the slide the largest type that leaves its picture as large as in the notebook, and the
+           picture what is then left of the slide. */
+        fitExplorer(explorer, bottom) {
+            const image = explorer.querySelector("img");
+            if (!image?.naturalWidth) return;
             const set = (name, length) => explorer.style.setProperty(name, `${length}px`);
             const ratio = image.naturalHeight / image.naturalWidth;
             const usual = Math.min(USUAL, ratio * parseFloat(explorer.style.width));
@@ -208,12 +255,11 @@
                 set("--course-type", type);
                 set("--course-picture", 100);
                 const scale = image.getBoundingClientRect().height / 100;  // of the slide on this screen
-                const bottom = Math.max(...cells.map(cell => cell.getBoundingClientRect().bottom));
                 // Its sentence may need a line more when a slider has moved.
-                const free = ((1 - FREE) * innerHeight - bottom) / scale - LINE * type;
+                const free = ((1 - FREE) * innerHeight - bottom()) / scale - LINE * type;
                 const height = Math.min(100 + free, ratio * image.parentElement.getBoundingClientRect().width / scale);
                 const enough = height >= usual;
-                set("--course-picture", Math.floor(Math.max(height, usual)));
+                set("--course-picture", Math.floor(Math.max(height, OF_A_PLAN ? Math.min(usual, LEAST) : usual)));
                 if (enough) return;
             }
         }

@@ -1,6 +1,10 @@
 """Present one lesson as slides in JupyterLab, with explorers that move and code that runs.
 
     python -m tools.teach.present LESSON   (a number, a name or a notebook: 03, mixtures, notebooks/02_mixtures.ipynb)
+    python -m tools.teach.present LESSON --plan 45
+
+With a plan the slides are those of its deck (tools/publish/plans.py), in their words and in large type; without one,
+those of the whole lesson.
 
 The lesson is copied to build/present, without its solutions and the presenter's notes, and the copy is run from top
 to bottom; then JupyterLab opens it as a deck, attached to the kernel that ran it. What is written into the slides
@@ -38,12 +42,14 @@ from nbformat.v4 import output_from_msg
 from tools import fonts
 from tools.bootstrap import LAB_SETTINGS
 from tools.execute import CELL_SECONDS, NotebookError, describe, read, write
+from tools.publish import plans
 from tools.publish.folders import move_into_place
 from tools.publish.slide_types import kind, speaks_for_itself, unfolded
 from tools.teach import notes
 
 ROOT = Path(__file__).resolve().parents[2]
 STYLE = Path(__file__).with_suffix(".css")
+PLAN_STYLE = Path(__file__).with_name("present_plan.css")
 EXTENSION = Path(__file__).with_suffix(".js")
 NOTES = "notes.html"
 START_SECONDS = 60
@@ -122,6 +128,23 @@ def find_lesson(wanted: str, root: Path = ROOT) -> Path:
     return found[0]
 
 
+def plan_copy(original: NotebookNode, lesson: Path, plan: str) -> NotebookNode:
+    """Return the lesson with the slides, the words and the minutes of a plan; all its code stays.
+
+    Raises
+    ------
+    PresentError
+        There is no such plan, or it cannot be cut from the lesson.
+    """
+    way_out = "; without PLAN, the whole lesson is presented"
+    if not plan.isdecimal():
+        raise PresentError(f"a plan is named by its minutes, for example PLAN=45, and not by {plan!r}{way_out}")
+    try:
+        return plans.plan_of(lesson, original, int(plan), lesson.parents[1])[0]
+    except plans.PlanError as error:
+        raise PresentError(f"{error}{way_out}") from None
+
+
 def room_copy(notebook: NotebookNode) -> NotebookNode:
     """Return a copy for the screen in the room.
 
@@ -176,18 +199,29 @@ class Stage:
         NotebookNotary(data_dir=str(self.folder / "data")).sign(nbformat.read(self.notebook, as_version=4))
 
 
-def prepare(lesson: Path, folder: Path) -> Stage:
+def prepare(lesson: Path, folder: Path, plan: str = "") -> Stage:
     """Fill `folder` with the copy of a lesson and the settings of a private JupyterLab.
+
+    Parameters
+    ----------
+    lesson : Path
+        The notebook.
+    folder : Path
+        Replaced whole, or left as it is.
+    plan : str
+        The minutes of the plan whose deck is presented; empty presents the whole lesson.
 
     Raises
     ------
     PresentError
-        The lesson cannot be read, or the course's fonts are not complete.
+        The lesson cannot be read, it has no such plan, or the course's fonts are not complete.
     """
     try:
         original = read(lesson)
     except NotebookError as error:
         raise PresentError(str(error)) from None
+    if plan:
+        original = plan_copy(original, lesson, plan)
     notebook = room_copy(original)
     if all(cell.metadata.slideshow.slide_type == "skip" for cell in notebook.cells):
         raise PresentError(f"{lesson}: no cell has a slide type, so there is nothing to present")
@@ -205,16 +239,16 @@ def prepare(lesson: Path, folder: Path) -> Stage:
         (staging.folder / "ipython" / "profile_default" / "ipython_config.py").write_text(
             KERNEL_CONFIG, encoding="utf-8"
         )
-        face = _write_style(staging.folder / "config" / "custom")
+        face = _write_style(staging.folder / "config" / "custom", [STYLE, *([PLAN_STYLE] if plan else [])])
         page = notes.page(original, lesson.stem, presentation, face)
         (staging.folder / "config" / "custom" / NOTES).write_text(page, encoding="utf-8")
-        _write_extension(staging.folder / "data" / "labextensions" / PACKAGE["name"], presentation)
+        _write_extension(staging.folder / "data" / "labextensions" / PACKAGE["name"], presentation, plan)
         staging.write(notebook)
         move_into_place(staging.folder, folder, Path(name) / "earlier")
     return Stage(folder, lesson.name)
 
 
-def _write_style(folder: Path) -> str:
+def _write_style(folder: Path, styles: Sequence[Path]) -> str:
     """Write the style sheet that JupyterLab loads, and return its part of fonts; it serves these from beside it."""
     sheet = folder / "custom.css"
     try:
@@ -222,15 +256,15 @@ def _write_style(folder: Path) -> str:
     except fonts.FontsError as error:
         raise PresentError(str(error)) from None
     face = sheet.read_text(encoding="utf-8")
-    sheet.write_text(face + STYLE.read_text(encoding="utf-8"), encoding="utf-8")
+    sheet.write_text("".join([face, *(style.read_text(encoding="utf-8") for style in styles)]), encoding="utf-8")
     return face
 
 
-def _write_extension(folder: Path, presentation: str) -> None:
+def _write_extension(folder: Path, presentation: str, plan: str) -> None:
     """Write the deck's extension where JupyterLab looks for prebuilt ones; it is written by hand and needs no build."""
     (folder / "static").mkdir(parents=True)
     (folder / "package.json").write_text(json.dumps(PACKAGE, indent=2), encoding="utf-8")
-    source = EXTENSION.read_text(encoding="utf-8").replace("@PRESENTATION@", presentation)
+    source = EXTENSION.read_text(encoding="utf-8").replace("@PRESENTATION@", presentation).replace("@PLAN@", plan)
     (folder / "static" / EXTENSION.name).write_text(source, encoding="utf-8")
 
 
@@ -487,26 +521,27 @@ def _record(message: dict, cell: NotebookNode, displays: dict[str, list[Notebook
     return False
 
 
-def present(lesson: Path, folder: Path, *, port: int, token: str, browser: bool) -> None:
-    """Prepare, run and serve a lesson until the server ends or Ctrl-C is pressed."""
+def present(lesson: Path, folder: Path, plan: str = "", *, port: int, token: str, browser: bool) -> None:
+    """Prepare, run and serve a lesson, or the deck of one of its plans, until the server ends or Ctrl-C is pressed."""
     for ending in ENDINGS:
         signal.signal(ending, _interrupt)
-    stage = prepare(lesson, folder)
+    stage = prepare(lesson, folder, plan)
+    name = f"{lesson.stem} in {plan} minutes" if plan else lesson.stem
     notebook = nbformat.read(stage.notebook, as_version=4)
     count = len(notebook.cells)
     with serve(stage, port=port, token=token) as server:
         if sys.stdout.isatty():
 
             def progress(index: int) -> None:
-                print(f"\rrunning {lesson.stem}: cell {index + 1} of {count}", end="", flush=True)
+                print(f"\rrunning {name}: cell {index + 1} of {count}", end="", flush=True)
 
             run_cells(notebook, server.open_session(), progress=progress, require_running=server.require_running)
             print()
         else:
-            print(f"running {lesson.stem}: {count} cells", flush=True)
+            print(f"running {name}: {count} cells", flush=True)
             run_cells(notebook, server.open_session(), require_running=server.require_running)
         stage.write(notebook)
-        print(f"presenting {lesson.stem}: {server.address}")
+        print(f"presenting {name}: {server.address}")
         print(f"your notes, for a second window of the same browser: {server.notes}")
         print(
             "Space goes on, Shift+Space back, Ctrl+Enter runs a cell; Escape stays on the slide. Whatever happened to "
@@ -528,15 +563,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m tools.teach.present", description="Present one lesson as slides in JupyterLab."
     )
     parser.add_argument("lesson", nargs="?", default="", help="a number, a name or a notebook: 03, mixtures")
+    parser.add_argument("--plan", default="", help="the minutes of a plan, 45 or 90 (default: the whole lesson)")
     parser.add_argument("--no-browser", action="store_true", help="say the address, and open nothing")
     parser.add_argument("--port", type=int, default=0, help="where to listen (default: a free port)")
     parser.add_argument("--token", default="", help="what a browser must know (default: a new one)")
-    parser.add_argument("--folder", type=Path, help="where the copy is made (default: build/present/NN_lesson)")
+    parser.add_argument("--folder", type=Path, help="where the copy is made (default: below build/present)")
     options = parser.parse_args(arguments)
     try:
         lesson = find_lesson(options.lesson)
-        folder = options.folder or ROOT / "build" / "present" / lesson.stem
-        present(lesson, folder.resolve(), port=options.port, token=options.token, browser=not options.no_browser)
+        name = f"{lesson.stem}-{options.plan}" if options.plan.isdecimal() else lesson.stem
+        folder = options.folder or ROOT / "build" / "present" / name
+        present(
+            lesson,
+            folder.resolve(),
+            options.plan,
+            port=options.port,
+            token=options.token,
+            browser=not options.no_browser,
+        )
     except PresentError as error:
         print(error, file=sys.stderr)
         return 1
