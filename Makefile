@@ -15,7 +15,7 @@ ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check bare student site slides release hub wheelhouse grade indexes execute present bench lint \
+.PHONY: help lab test check bare student site pdf handouts slides release hub wheelhouse grade indexes execute present bench lint \
 	format constraints clean setup-lab setup-present setup-classroom setup-release setup-test
 
 help: ## List these commands
@@ -38,6 +38,12 @@ student: setup-lab ## Build the students' copy in dist/student, and the solution
 
 site: setup-release ## Build the site in dist/site; SITE=students builds the one without solutions and guide, in dist/site-students
 	$(PY) -m tools.publish.site $(if $(SITE),--for $(SITE))
+
+pdf: setup-release ## Print lessons of the site as PDF in dist/site/pdf, LESSON=05; without LESSON, all
+	$(PY) -m tools.publish.site --pdf $(LESSON)
+
+handouts: setup-release ## Build a handout of one or two pages for each lesson, and a sheet of all formulas, in dist/handouts
+	$(PY) -m tools.publish.handouts
 
 slides: setup-release ## Build the slides of all lessons in dist/slides
 	$(PY) -m tools.publish.slides --check

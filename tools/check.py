@@ -39,8 +39,8 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 _NOBODY = {"VAE_COURSE_PROGRESS": "off"}  # what runs here is no learner's answer
 # A sitecustomize module that refuses connections to the outside, in kernels too.
 _OFFLINE = {"PYTHONPATH": str(ROOT / "tests" / "offline")}
-# Sweeps, frames, mutants and slides show the same trained models. What a reader runs trains its own, and so it is with
-# the outputs, the students' copy and JupyterLab.
+# Sweeps, frames, mutants, slides and the explorers of the browser tests show the same trained models. What a reader
+# runs trains its own, and so it is with the outputs.
 _KEPT = {"VAE_COURSE_MODELS": str(ROOT / "build" / "models")}
 
 
@@ -109,8 +109,8 @@ def stages(jobs: int) -> list[Stage]:
         _tests("units and contracts", jobs, "worksteal", "tests", "--ignore", "tests/browser", environment=_KEPT),
         _outputs(jobs, "notebooks"),
         Stage("explorers' frames", (_python("tools.publish.frames"),), {**_ONE_THREAD, **_KEPT}, **needed),
-        # Half of the time, a browser test waits for its page or for a kernel.
-        _tests("browser", 2 * jobs, "worksteal", "tests/browser", environment=_KEPT, **needed),
+        # Now and then, a browser test waits for its page or for a kernel.
+        _tests("browser", jobs + 1, "worksteal", "tests/browser", environment=_KEPT, **needed),
     ]
 
 

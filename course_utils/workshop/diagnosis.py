@@ -29,6 +29,8 @@ from course_utils.workshop.relations import (
 from course_utils.workshop.running import is_array
 from course_utils.workshop.verdicts import SMALL_NUMBER, number
 
+NEAR = 0.02  # of the largest number: an answer that is off by no more on any input approximates
+
 
 def diagnose(
     cases: Sequence[Case],
@@ -69,6 +71,7 @@ def diagnose(
     finding = finding or _changed(ordinary, close, retry, change, alone)
     if not finding and confirmed:
         finding = groups or _some_inputs(ordinary, close)
+    finding = finding or _nearly(ordinary, close)
     wrong = sum(not same(case.got, case.expected, close) for case in ordinary)
     if finding or wrong > len(ordinary) / 10:
         return finding
@@ -350,6 +353,24 @@ def _some_inputs(cases, close):
         _telling_kind(wrong, list(_argument_kinds(cases)))
         or _telling_kind(wrong_cases, list(_kinds(cases)))
         or _telling_kind(wrong, list(_answer_kinds(cases)))
+    )
+
+
+def _nearly(cases, close):
+    """Off by little on every input, and in at least as many numbers as a relation needs."""
+    stacked = stack(cases)
+    if stacked is None or not np.isfinite(stacked).all() or np.count_nonzero(~close(*stacked)) < ENOUGH:
+        return None
+    errors = [np.abs(case.got - case.expected).max(initial=0.0) for case in cases]
+    sizes = [np.abs(case.expected).max(initial=0.0) for case in cases]
+    if not all(error <= NEAR * size for error, size in zip(errors, sizes, strict=True)):
+        return None
+    worst = max(error / size for error, size in zip(errors, sizes, strict=True) if size)
+    return Finding(
+        "nearly",
+        f"Close on every input, and not exact: the errors reach {100 * worst:.2g} % of the largest number. Something "
+        "in your function only approximates: values tried one by one, a sum that ends too early, a difference "
+        "quotient, rounding, or a small number added.",
     )
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from browser import watch
+from browser import pages, watch
 from browser.lab import serve
 from tools.publish import browser as chromium
-from tools.publish import npm, student_copy
+from tools.publish import npm, site, slides, student_copy
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests" / "browser"
@@ -99,6 +99,7 @@ def harmless():
 def page(browser, harmless, request):
     """An empty page. At the end of the test it must have reported no error and asked for nothing outside."""
     context = browser.new_context(viewport=SIZE)
+    context.set_default_navigation_timeout(4 * PATIENCE)
     record = watch.Watch(context, harmless)
     page = context.new_page()
     yield page
@@ -118,6 +119,18 @@ def screenshot(page):
 def axe():
     """Find accessibility violations: `axe(page, include, exclude=…)`, see `watch.axe`."""
     return watch.axe
+
+
+@pytest.fixture(scope="session")
+def decks(chromium_path, tmp_path_factory):
+    """The decks of all lessons, built once for all test processes."""
+    return pages.once(tmp_path_factory.getbasetemp().parent / "slides", slides.build)
+
+
+@pytest.fixture(scope="session")
+def web(chromium_path, tmp_path_factory):
+    """The site, built once for all test processes."""
+    return pages.once(tmp_path_factory.getbasetemp().parent / "site", lambda folder: site.build(folder))
 
 
 @pytest.fixture(scope="package")

@@ -16,7 +16,6 @@ import nbformat
 from nbformat import NotebookNode
 from playwright.sync_api import Locator, Page, expect
 
-from course_utils.workshop import model_cache
 from tools.bootstrap import LAB_SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,12 +57,7 @@ def serve(course: Path, home: Path) -> Iterator[LabServer]:
         new.mkdir()
     (settings / "overrides.json").write_text(json.dumps(LAB_SETTINGS), encoding="utf-8")
     shutil.copy(ROOT / "tools" / "teach" / "jupyter_server_config.py", config)
-    # Like a reader's, its lessons train their models themselves.
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("JUPYTER") and name != model_cache.FOLDER
-    }
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
     environment |= {
         "IPYTHONDIR": str(home / "ipython"),
         "JUPYTER_CONFIG_DIR": str(config),
@@ -141,12 +135,16 @@ class LabNotebook:
 
     def write(self, index: int, source: str) -> None:
         """Replace the source of a code cell from the keyboard, and run it."""
-        cell = self.cell(index)
-        prompt = cell.locator(".jp-InputPrompt")
-        before = prompt.inner_text()
-        cell.locator(".cm-content").click()
+        self.cell(index).locator(".cm-content").click()
         self.page.keyboard.press("Control+A")
         self.page.keyboard.insert_text(source)
+        self.run_again(index)
+
+    def run_again(self, index: int) -> None:
+        """Run a code cell from the keyboard, and wait until it has."""
+        prompt = self.cell(index).locator(".jp-InputPrompt")
+        before = prompt.inner_text()
+        self.cell(index).locator(".cm-content").focus()
         self.page.keyboard.press("Control+Enter")
         expect(prompt).not_to_have_text(before)
         expect(prompt).to_have_text(re.compile(r"\d"))

@@ -32,6 +32,27 @@ _RAW = r"""root => {
     }
     return found;
 }"""
+# Marks elements whose own text is shown, until all signs of each style have been seen; returns how these texts begin.
+_NEW_SIGNS = r"""root => {
+    const signs = new Intl.Segmenter(), seen = new Set(), words = [];
+    for (const one of [root, ...root.querySelectorAll("*")]) {
+        if (one.matches("script, style")) continue;
+        const text = [...one.childNodes].filter(child => child.nodeType === Node.TEXT_NODE).map(child => child.data);
+        const own = text.join("").trim();
+        const style = getComputedStyle(one);
+        if (!own || !(one.checkVisibility() || style.display === "contents")) continue;
+        const kind = [
+            style.fontFamily, style.fontStyle, style.fontWeight, style.fontStretch, style.fontVariant,
+            style.fontFeatureSettings, style.textTransform, one.closest("[lang]")?.lang,
+        ].join();
+        const before = seen.size;
+        for (const {segment} of signs.segment(own)) seen.add(kind + segment);
+        if (seen.size === before) continue;
+        one.setAttribute("data-new-signs", "");
+        words.push(own.slice(0, 60));
+    }
+    return words;
+}"""
 
 
 def decks() -> list[str]:
@@ -87,30 +108,24 @@ def answers(page: Page, explorer: Locator) -> int:
 
 
 def machine_fonts(page: Page, selector: str) -> list[str]:
-    """Return "family: words" for the text of an element that is shown in a font of the machine, not of the page."""
+    """Return "family: words" for the text of an element that is shown in a font of the machine, not of the page.
+
+    Of text in one style, words that hold no sign which other words did not hold are not asked for their font.
+    """
     session = page.context.new_cdp_session(page)
     session.send("DOM.enable")
     session.send("CSS.enable")
-    document = session.send("DOM.getDocument", {"depth": -1})["root"]["nodeId"]
-    root = session.send("DOM.querySelector", {"nodeId": document, "selector": selector})["nodeId"]
-    node = session.send("DOM.describeNode", {"nodeId": root, "depth": -1})["node"]
+    words = page.locator(selector).first.evaluate(_NEW_SIGNS)
+    document = session.send("DOM.getDocument", {"depth": 0})["root"]["nodeId"]
+    asked = session.send("DOM.querySelectorAll", {"nodeId": document, "selector": "[data-new-signs]"})["nodeIds"]
+    assert len(asked) == len(words)
     found = []
-    for element in _with_text(node):
-        identity = session.send("DOM.pushNodesByBackendIdsToFrontend", {"backendNodeIds": [element["backendNodeId"]]})
-        fonts = session.send("CSS.getPlatformFontsForNode", {"nodeId": identity["nodeIds"][0]})["fonts"]
-        words = "".join(child.get("nodeValue", "") for child in element["children"]).strip()
-        found += [f"{font['familyName']}: {words[:60]}" for font in fonts if not font["isCustomFont"]]
+    for node, text in zip(asked, words, strict=True):
+        fonts = session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+        found += [f"{font['familyName']}: {text}" for font in fonts if not font["isCustomFont"]]
     session.detach()
+    page.evaluate("document.querySelectorAll('[data-new-signs]').forEach(one => one.removeAttribute('data-new-signs'))")
     return found
-
-
-def _with_text(node: dict) -> Iterator[dict]:
-    children = node.get("children", [])
-    if node["nodeName"] not in ("SCRIPT", "STYLE"):
-        if any(child["nodeType"] == 3 and child["nodeValue"].strip() for child in children):
-            yield node
-        for child in children:
-            yield from _with_text(child)
 
 
 class _Silent(http.server.SimpleHTTPRequestHandler):

@@ -27,10 +27,10 @@ SEEN = """() => {
 pytestmark = pytest.mark.timeout(900)
 
 
-@pytest.fixture(scope="session")
-def folder(chromium_path, tmp_path_factory):
-    """The decks of all lessons, built once for all test processes."""
-    return pages.once(tmp_path_factory.getbasetemp().parent / "slides", slides.build)
+@pytest.fixture
+def folder(decks):
+    """The decks of all lessons."""
+    return decks
 
 
 def start(page, folder, name):
@@ -90,6 +90,7 @@ def test_a_deck_is_whole(name, folder, page, axe, screenshot):
     screenshot(f"deck-{name[:2]}-title")
     # All slides at once, as they are laid out before a deck starts.
     page.evaluate("document.documentElement.classList.add('laid-out', 'laid-out-visibly')")
+    assert pages.machine_fonts(page, "body") == []
     assert axe(page, ".slides") == []
 
 
@@ -104,6 +105,7 @@ def test_the_presenter_sees_notes_with_minutes(folder, page):
 
 def test_the_list_of_decks_leads_to_each(folder, page, axe):
     page.goto((folder / "index.html").as_uri())
+    assert pages.machine_fonts(page, "body") == []
     links = page.get_by_role("link")
     assert links.evaluate_all("all => all.map(one => one.getAttribute('href'))") == [f"{name}.html" for name in DECKS]
     assert axe(page) == []

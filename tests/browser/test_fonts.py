@@ -1,5 +1,9 @@
-"""What a room sees does not depend on the fonts of the machine: none is used, and no box moves by a pixel."""
+"""What a room sees does not depend on the fonts of the machine: no box moves by a pixel.
 
+That none of them is used is asked of every page where it is tested, by `pages.machine_fonts`.
+"""
+
+import base64
 import os
 import shutil
 from pathlib import Path
@@ -8,7 +12,7 @@ import matplotlib
 import pytest
 
 from browser import conftest, pages
-from tools.publish import site, slides
+from course_utils.workshop import style
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -20,18 +24,6 @@ BOXES = """() => [...document.body.querySelectorAll("*")].filter(one => !one.mat
 })"""
 # The first test that needs a folder waits until all of it is built.
 pytestmark = pytest.mark.timeout(900)
-
-
-@pytest.fixture(scope="session")
-def decks(chromium_path, tmp_path_factory):
-    """The decks of all lessons, built once for all test processes."""
-    return pages.once(tmp_path_factory.getbasetemp().parent / "slides", slides.build)
-
-
-@pytest.fixture(scope="session")
-def web(chromium_path, tmp_path_factory):
-    """The site, built once for all test processes."""
-    return pages.once(tmp_path_factory.getbasetemp().parent / "site", lambda folder: site.build(folder))
 
 
 @pytest.fixture
@@ -51,7 +43,10 @@ def machines(browser, chromium_path, tmp_path):
         environment = os.environ | {"FONTCONFIG_FILE": str(settings)}
         launched = browser.browser_type.launch(executable_path=chromium_path, args=conftest.FLAGS, env=environment)
         started.append(launched)
-    yield [one.new_page(viewport=conftest.SIZE) for one in started]
+    pages_of_both = [one.new_page(viewport=conftest.SIZE) for one in started]
+    for page in pages_of_both:
+        page.set_default_navigation_timeout(4 * conftest.PATIENCE)
+    yield pages_of_both
     for one in started:
         one.close()
 
@@ -69,6 +64,16 @@ def test_the_two_machines_show_other_pages_differently(machines):
         boxes.append(page.evaluate(BOXES))
     assert differences(*boxes)
     assert pages.machine_fonts(machines[0], "body")[0].startswith("DejaVu")
+
+
+def test_one_sign_that_the_page_s_own_font_lacks_is_found(page):
+    face = base64.b64encode((style.FONTS / "CourseText-Regular.ttf").read_bytes()).decode()
+    sheet = f"@font-face {{ font-family: Own; src: url(data:font/ttf;base64,{face}); }} * {{ font-family: Own; }}"
+    page.set_content(f"<style>{sheet}</style><p>Words</p><p hidden>Word \N{SNOWMAN}</p><p>More words</p>")
+    page.evaluate("() => document.fonts.ready.then(() => true)")
+    assert pages.machine_fonts(page, "body") == []
+    page.evaluate("() => { document.querySelector('p[hidden]').hidden = false; }")
+    assert [found.partition(": ")[2] for found in pages.machine_fonts(page, "body")] == ["Word \N{SNOWMAN}"]
 
 
 def start(page, address):
@@ -98,21 +103,3 @@ def test_a_page_of_the_site_looks_the_same_on_both(name, web, machines):
         boxes.append(page.evaluate(BOXES))
     assert len(boxes[0]) > 200
     assert differences(*boxes) == []
-
-
-@pytest.mark.parametrize("name", DECKS)
-def test_a_deck_uses_no_font_of_the_machine(name, decks, page):
-    start(page, (decks / f"{name}.html").as_uri())
-    assert pages.machine_fonts(page, "body") == []
-
-
-def test_the_list_of_decks_uses_no_font_of_the_machine(decks, page):
-    page.goto((decks / "index.html").as_uri())
-    assert pages.machine_fonts(page, "body") == []
-
-
-@pytest.mark.parametrize("name", ["index", f"notebooks/{LESSONS[10]}", "docs/claims", "docs/glossary", "search"])
-def test_a_page_of_the_site_uses_no_font_of_the_machine(name, web, page):
-    page.goto((web / f"{name}.html").as_uri())
-    page.evaluate("() => window.MathJax?.startup?.promise.then(() => true)")
-    assert pages.machine_fonts(page, "body") == []

@@ -200,19 +200,18 @@ def claiming(notebook, statement):
 def presented(path, tmp_path):
     """A lesson as the command serves it, with its explorers alive and the stored outputs of all other cells.
 
-    What its demonstration needs has run as well.
+    What its demonstration needs has run as well. Code that neither is shown nor runs is left out: JupyterLab takes its
+    time for what it hides, too. The first lesson, which the command presents, keeps all of it.
     """
     stage = present.prepare(path, tmp_path / "stage")
     notebook = nbformat.read(stage.notebook, as_version=4)
-    ids = set()
+    live = {cell.id for cell in notebook.cells if LIVE & set(cell.metadata.get("tags", []))}
     if path.stem in DEMONSTRATIONS:
-        ids = needed(notebook.cells, claiming(notebook, DEMONSTRATIONS[path.stem][2]))
+        live |= needed(notebook.cells, claiming(notebook, DEMONSTRATIONS[path.stem][2]))
+    notebook.cells = [cell for cell in notebook.cells if cell.id in live or cell.metadata.slideshow.slide_type in SHOWN]
     with present.serve(stage) as server:
-        present.run_cells(
-            notebook,
-            server.open_session(),
-            chosen=lambda cell: cell.id in ids or LIVE & set(cell.metadata.get("tags", [])),
-        )
+        stage.write(notebook)
+        present.run_cells(notebook, server.open_session(), chosen=lambda cell: cell.id in live)
         stage.write(notebook)
         yield server.address, notebook
 

@@ -1,11 +1,13 @@
 """The site as it is read from a folder, without kernel and without network."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from browser import pages
-from tools.publish import site
+from tools.publish import paper
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -46,10 +48,10 @@ PAST_THE_EDGE = f"""width => Array.from(document.querySelectorAll("body *")).fil
 pytestmark = pytest.mark.timeout(900)
 
 
-@pytest.fixture(scope="session")
-def folder(chromium_path, tmp_path_factory):
-    """The site, built once for all test processes."""
-    return pages.once(tmp_path_factory.getbasetemp().parent / "site", lambda folder: site.build(folder))
+@pytest.fixture
+def folder(web):
+    """The site."""
+    return web
 
 
 def in_both_lights(page, axe, what="body"):
@@ -122,6 +124,7 @@ def test_a_lesson_reads_and_its_explorers_answer(name, folder, page, axe, screen
     assert len(downloads) == 2
     for address in downloads:
         assert Path(address.removeprefix("file://")).is_file()
+    assert pages.machine_fonts(page, "body") == []
     on_narrow_and_wide(page)
     on_paper(page)
     in_both_lights(page, axe)
@@ -136,10 +139,21 @@ def test_a_page_reads(name, folder, page, axe, screenshot):
         formulas, raw, failed = pages.mathematics(page, "article")
         assert formulas > 0
         assert (raw, failed) == ([], 0)
+    assert pages.machine_fonts(page, "body") == []
     on_narrow_and_wide(page)
     screenshot(f"site-{name.replace('/', '-')}")
     on_paper(page)
     in_both_lights(page, axe)
+
+
+def test_a_lesson_is_printed(folder):
+    # In a process of its own: playwright's loop runs in this one.
+    command = [sys.executable, "-m", "tools.publish.site", "--output", folder, "--pdf", "00"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    printed = folder / "pdf" / "00_start_here.pdf"
+    count = paper.page_count(printed.read_bytes())
+    assert count >= 5 and f"{count} pages" in said
+    assert [path.name for path in printed.parent.iterdir()] == [printed.name]
 
 
 def test_the_landing_page_leads_to_every_lesson(folder, page):

@@ -81,6 +81,18 @@ def test_axe_finds_a_picture_without_words_and_nothing_else(page, axe):
     assert axe(page, impacts=["minor", "moderate"]) == []
 
 
+def test_axe_looks_once_at_words_of_code_that_are_alike(page, axe):
+    page.set_content(
+        "<html lang='en'><title>t</title><style>.k { color: #333; } .faint .k { color: #ddd; }</style>"
+        "<main><h1>t</h1><pre><span class='k'>if</span> a: <span class='k'>if</span></pre>"
+        "<pre class='faint'><span class='k'>if</span> b: <span class='k'>if</span></pre>"
+        "<pre><span class='k'>if</span> <span class='k' style='color: #eee'>or</span></pre></main>"
+    )
+    found = axe(page)
+    assert [one.rule for one in found] == ["color-contrast"] * 2
+    assert page.locator("pre span").count() == 3
+
+
 def test_a_screenshot_is_kept(page, screenshot):
     page.set_content("<p>Words</p>")
     path = screenshot("test-of-the-screenshot", page.locator("p"))

@@ -1,5 +1,8 @@
 """Build the course's site: ``python -m tools.publish.site [--for students] [--output FOLDER]`` (default: dist/site).
 
+With ``--pdf``, lessons of the site that has been built, or of one that is built now where there is none, are printed as
+PDF into its folder `pdf`: those that are named by their numbers, as in ``--pdf 05 08``, or all.
+
 The pages are the README, the lessons as they are stored (nothing is executed; explorers answer from pictures that
 tools/publish/frames draws), the two indexes, the instructor's guide, and every Markdown file of the repository that
 one of these links to. The files keep their relative places, so their links keep working; a link to any other file of
@@ -39,7 +42,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from tools import fonts
-from tools.publish import frames, npm
+from tools.publish import browser, frames, npm, paper
 from tools.publish.folders import interruptible, move_into_place, require_replaceable, write_zip
 from tools.publish.self_tests import NoteError, without_notes
 from tools.publish.slide_types import folded
@@ -596,6 +599,24 @@ def build(output: Path, *, root: Path = ROOT, repository: str = "", students: bo
     return sizes
 
 
+def print_lessons(site: Path, numbers: Sequence[str] = ()) -> dict[str, int]:
+    """Print lessons of a built site as PDF into its folder `pdf`; returns their numbers of pages by the file's name.
+
+    Raises
+    ------
+    SiteError : there is no such lesson, there is no browser, or a page cannot be printed.
+    """
+    pages = {path.name[:2]: path for path in sorted((site / "notebooks").glob("[0-9][0-9]_*.html"))}
+    if unknown := sorted(set(numbers) - set(pages)):
+        raise SiteError(f"{site} has no lesson {unknown[0]}; it has {', '.join(pages) or 'none'}")
+    try:
+        with paper.printer() as printed:
+            targets = {pages[number]: site / "pdf" / f"{pages[number].stem}.pdf" for number in numbers or pages}
+            return {target.name: printed(page, target) for page, target in targets.items()}
+    except (browser.BrowserError, paper.PaperError) as error:
+        raise SiteError(str(error)) from error
+
+
 def require_packages() -> None:
     """Raise SiteError if a package is missing that builds the site."""
     missing = [name for module, name in MODULES.items() if importlib.util.find_spec(module) is None]
@@ -643,16 +664,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.publish.site", description="Build the course's site.")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: dist/site, or dist/site-students")
     parser.add_argument("--for", dest="audience", choices=["everyone", "students"], default="everyone")
+    parser.add_argument(
+        "--pdf", nargs="*", metavar="LESSON", help="print lessons of the site as PDF, by their numbers; default: all"
+    )
     options = parser.parse_args(arguments)
     students = options.audience == "students"
     output = options.output or ROOT / "dist" / ("site-students" if students else "site")
+    sizes: dict[str, int] = {}
+    printed: dict[str, int] = {}
     try:
-        sizes = build(output, repository=os.environ.get("COURSE_REPOSITORY", REPOSITORY), students=students)
+        if options.pdf is None or not (output / MARKER).is_file():
+            sizes = build(output, repository=os.environ.get("COURSE_REPOSITORY", REPOSITORY), students=students)
+        if options.pdf is not None:
+            printed = print_lessons(output, options.pdf)
     except SiteError as error:
         print(error, file=sys.stderr)
         return 1
     for lesson, size in sizes.items():
         print(f"{lesson:<36}{size / 1e6:6.2f} MB")
+    for name, count in printed.items():
+        print(f"pdf/{name:<32}{count:3d} pages")
     print(f"site: {output.resolve() / 'index.html'}")
     return 0
 

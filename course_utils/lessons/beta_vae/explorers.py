@@ -44,6 +44,8 @@ def _build_rate_distortion(figure):
     curve, pictures = figure.subplots(1, 2, width_ratios=(1, 1.35))
     points = np.array([state[:2] for state in states.values()])
     curve.plot(*points.T, "o-", color=palette.model, label="five trained models")
+    for beta, point in zip(states, points, strict=True):
+        curve.annotate(f"β = {beta}", point, xytext=(9, 3), textcoords="offset points", color=palette.model)
     (line,) = curve.plot([], [], color=palette.data, linestyle="--", linewidth=1.6, label="D + βR constant")
     (now,) = curve.plot([], [], "o", color=palette.approximation, markersize=13)
     curve.set(title="The exchange rate is the slope", xlabel="rate R, nats", ylabel="distortion D, nats")
@@ -74,8 +76,9 @@ def rate_distortion():
         [Choice("beta", label="weight β", options=tuple(f"{beta:g}" for beta in BETAS), value="4")],
         name="rate_distortion",
         title="What a nat buys",
-        alt="Left, distortion against rate for five models, falling and convex, with a dashed line of slope −β through "
-        "the chosen one. Right, eight ellipses, what the model rebuilds of them, and eight inventions.",
+        alt="Left, distortion against rate for five models, each with its β, falling and convex, with a dashed line of "
+        "slope −β through the chosen one. Right, eight ellipses, what the model rebuilds of them, and eight "
+        "inventions.",
         width=10.0,
         height=3.9,
     )

@@ -279,6 +279,12 @@ fitted_prior = Exercise(
             "and one prior has to serve them all.",
         ),
         Misconception(
+            "spread of the means alone",
+            _with_prior(lambda mean, log_var: (mean.mean(0), mean.var(0, correction=0))),
+            "Your prior is as wide as the means are spread. A code is a density and not a point: the prior has to be "
+            "wide enough for the codes around their means, too.",
+        ),
+        Misconception(
             "not centred",
             _with_prior(lambda mean, log_var: (mean.mean(0), _within(log_var) + mean.square().mean(0))),
             "This variance is taken around 0, the centre of the old prior. The new one has moved: measure the "
