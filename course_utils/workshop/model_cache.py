@@ -66,7 +66,8 @@ def kept(train: Callable[P, R]) -> Callable[P, R]:
 @functools.cache
 def foundations(root: Path, threads: int) -> str:
     """Return a digest of all that a trained model depends on: code, data, versions, and how the processor adds up."""
-    names = sorted([*root.glob("course_utils/**/*.py"), *root.glob("data/**/*")])
+    code = (path for pattern in ("*.py", "*.sealed") for path in root.glob(f"course_utils/**/{pattern}"))
+    names = sorted([*code, *root.glob("data/**/*")])
     if not names:
         raise FileNotFoundError(f"{root} holds neither course_utils nor data: a digest of nothing would fit all code")
     left_out = root / "data" / "cache"  # downloads, which no lesson waits for

@@ -13,9 +13,10 @@ import itertools
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+
+from course_utils.workshop import sealed
 
 
 @dataclass(frozen=True)
@@ -426,7 +427,7 @@ def _put(parent, name, position, holder, node):
 
 @functools.cache
 def _module_tree(path):
-    return ast.parse(Path(path).read_text(encoding="utf-8"))
+    return ast.parse(sealed.text(path))
 
 
 def tree_of(function):
@@ -439,7 +440,7 @@ def tree_of(function):
     """
     code = function.__code__
     try:
-        module = _module_tree(inspect.getsourcefile(function))
+        module = _module_tree(sealed.source_file(function))
     except (TypeError, OSError, SyntaxError) as error:  # frozen, or typed in
         raise LookupError(f"the source of {function} was not found") from error
     found = [

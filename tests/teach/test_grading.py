@@ -243,6 +243,10 @@ def small_class():
     known = {values.tobytes(): float(np.logaddexp.reduce(values)) for (values,) in inputs}
     planned |= {
         "right": ([RIGHT], "correct"),
+        "a lambda around the reference": (
+            ["lesson.log_sum_exp.check(lambda values: lesson.log_sum_exp.reference(values))"],
+            "wrong",
+        ),
         "open": ([empty_cell("log_sum_exp")], "not attempted"),
         "fitted": ([f"TABLE = {known!r}", table + "\nlesson.log_sum_exp.check(log_sum_exp)"], "wrong"),
     }
@@ -288,7 +292,9 @@ def test_the_report_counts_every_planted_slip(graded_class):
         for _, due in planned.values():
             if due.startswith("slip"):
                 assert due.removeprefix("slip: ") in report
-        assert "call the exercise's own answer" in report
+        said = re.search(r"call the exercise's own answer, [^:]+: ([^.]+)", report.replace("\n", " "))[1]
+        named = ("reads the reference", "wraps the reference", "a lambda around the reference")
+        assert all(f"{name} (log_sum_exp)" in re.sub(r"\s+", " ", said) for name in named)
         assert "right on the inputs of the check only" in report.replace("\n", " ")
         assert "nothing" in report
     text = (place / "out" / "report.html").read_text()

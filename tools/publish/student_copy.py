@@ -8,6 +8,14 @@ them, each with the answer folded (tools/publish/self_tests.py), and what names 
 left out. The folder `solutions` beside it gets one notebook for each lesson: its exercises, each with its solution as
 it stands in the course. Nothing is executed.
 
+The check of an exercise compares with right answers and with misconceptions, and makes small changes in the source of
+both, so they have to be in the copy. They are there sealed (course_utils/workshop/sealed.py): of a lesson's room, all
+but its explorers and its models is stored as compressed source under a stream of bytes, and opened in memory when it is
+imported. How hard is that to read? Opening files, searching the folder and `??` in a notebook show nothing. One line of
+Python shows all, to whoever reads how `sealed` opens a file: the key is in the copy, and cannot be elsewhere while the
+check works offline. A function can also be called, and its bytecode taken apart. So this is an envelope and no safe;
+marks are decided elsewhere (tools/teach/grading).
+
 Both folders appear complete or not at all, and replace only what an earlier run has built.
 """
 
@@ -25,13 +33,14 @@ import nbformat
 from nbconvert.preprocessors import TagRemovePreprocessor
 from nbformat import NotebookNode
 
+from course_utils.workshop import sealed
 from tools.publish.folders import interruptible, move_into_place, require_replaceable
 from tools.publish.self_tests import NoteError, body, is_note, self_tests, without_notes
 
 ROOT = Path(__file__).resolve().parents[2]
 MARKER = ".built-by-student-copy"
-# The checker needs its references, so course_utils goes along whole; what was downloaded stays.
-FOLDERS = ("course_utils", "data")
+FOLDERS = ("course_utils", "data")  # what was downloaded stays
+OPEN = {"__init__", "explorers", "models"}  # of a lesson's room; the other modules hold answers
 FILES = ("CITATION.cff", "LICENSE*", "Makefile", "constraints.txt", "environment.yml", "pyproject.toml")
 TOOLS = ("tools/bootstrap.py", "tools/teach/jupyter_server_config.py")  # `make lab` starts with them
 COMMANDS = ("help", "lab")  # what of the Makefile works in the copy
@@ -286,6 +295,10 @@ def _fill(student: Path, solutions: Path, root: Path) -> None:
         if not (root / folder).is_dir():
             raise StudentCopyError(f"the course's folder {folder} is missing in {root}")
         shutil.copytree(root / folder, student / folder, ignore=LEFT_OUT)
+    for path in sorted((student / "course_utils" / "lessons").glob("*/*.py")):
+        if path.stem not in OPEN:
+            sealed.seal(path.with_suffix(sealed.SUFFIX), path.read_text(encoding="utf-8"))
+            path.unlink()
     for file in _files(root):
         (student / file.relative_to(root)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(file, student / file.relative_to(root))

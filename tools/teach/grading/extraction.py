@@ -43,6 +43,16 @@ class Cell:
         """The last statement at the top level that binds each name."""
         return {name: node for node in self.statements for name in _bound(node)}
 
+    @functools.cached_property
+    def checks(self) -> frozenset[str]:
+        """The exercises whose check it calls."""
+        return frozenset(_CHECK.findall(self.text))
+
+    @functools.cached_property
+    def definitions(self) -> frozenset[str]:
+        """The functions that it defines, also where it does not parse."""
+        return frozenset(_DEFINITION.findall(self.text))
+
 
 @dataclass
 class Answer:
@@ -141,10 +151,10 @@ def answers_in(
     found, cells = {}, list(cells)
     here = _lessons_of(cells, lesson_of)
     for name in lesson_of:
-        places = [k for k, cell in enumerate(cells) if name in _CHECK.findall(cell.text)]
+        places = [k for k, cell in enumerate(cells) if name in cell.checks]
         if all(cells[k].solution for k in places) and (not here or lesson_of[name] in here):  # by the name alone
             shown = [node for cell in fallback.get(lesson_of[name], ()) if (node := _binding(cell, name))]
-            defined = [k for k, cell in enumerate(cells) if name in _DEFINITION.findall(cell.text)]
+            defined = [k for k, cell in enumerate(cells) if name in cell.definitions]
             places += [k for k in defined if not _is_shown(cells[k], name, shown) and k not in places]
         own = [k for k in places if not cells[k].solution]
         if not own:
@@ -160,7 +170,7 @@ def answers_in(
 
 def _lessons_of(cells, lesson_of):
     """Return the lessons that a notebook is of, by the exercises that it checks and by what it imports as `lesson`."""
-    checked = {lesson_of.get(name) for cell in cells for name in _CHECK.findall(cell.text)}
+    checked = {lesson_of.get(name) for cell in cells for name in cell.checks}
     imported = {name for cell in cells for name in _ROOM.findall(cell.text)}
     return (checked | imported) & set(lesson_of.values())
 
@@ -173,7 +183,7 @@ def _is_shown(cell, name, shown):
 
 def _answer(name, places, cells):
     """Find the function that answers an exercise: the one that is checked, in the last cell where it was attempted."""
-    checked = [k for k in places if name in _CHECK.findall(cells[k].text)]
+    checked = [k for k in places if name in cells[k].checks]
     found, empty, broken = [], [], []
     for place in places:
         cell = cells[place]
