@@ -162,7 +162,7 @@ def test_a_benchmark_is_named_only_at_the_beginning_of_a_sentence(name, built):
 
 @every_lesson
 def test_a_solution_that_does_not_run_is_not_missed(name):
-    """It imports, defines functions and has them checked, which changes no state; its names nobody needs (contracts)."""
+    """It imports, defines functions and has them checked, which changes no state; its names are nobody else's."""
     notebook = read(ROOT / "notebooks" / name)
     solutions = [cell for _, cell in contracts.code_cells(notebook) if "solution" in contracts.tags(cell)]
     assert solutions
