@@ -99,7 +99,7 @@ def test_no_line_of_a_right_answer_or_a_slip_can_be_read_in_any_file(student):
     secret = set().union(*rooms.values())
     assert all(rooms.values()) and len(secret) > 1500
     seen = {line for _, text in texts(student) for line in secret if stands_in(line, text)}
-    assert seen == TAUGHT
+    assert seen - TAUGHT == set()
     opened = {path: answers_of(sealed.text(path)) for path in student.rglob("*.sealed")}
     assert set().union(*opened.values()) >= secret  # all of it is there, and the search would find it
 
