@@ -2,7 +2,8 @@
 
 The lesson's own cells are executed, in one process of their own, without pictures, explorers and exercises. The
 lesson is run once as it stands; at the cell that a mutant changes, a copy of the process goes on with the changed cell
-until a claim objects.
+until a claim objects. Cells on which neither a mutant nor its claim builds are left out: that all of a lesson holds is
+seen where its outputs are compared.
 """
 
 import inspect
@@ -16,6 +17,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from mutations_process import AS_IT_STANDS
+from needed_cells import needed, stated_in
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 SKIPPED = {"exercise", "solution", "explorer"}
@@ -45,13 +47,16 @@ def assert_rejected(module, right, wrong, oracle):
         oracle(mutant)
 
 
-def objections(name, mutants):
+def objections(name, mutants, lighter=()):
     """Return for each mutant the statement of the claim that fails, or None if all claims hold.
 
     Parameters
     ----------
     name : file name of the lesson.
-    mutants : mapping of names to (original, mutant, …); the first two are pieces of source.
+    mutants : mapping of names to (original, mutant, statement); the first two are pieces of source, the third is the
+        claim that should object, or its beginning, and says how far the lesson must be run.
+    lighter : pairs (piece of source, what stands in its place), with which the lesson computes less and its claims
+        hold as well; the mutants change what comes of it.
 
     Returns
     -------
@@ -64,9 +69,14 @@ def objections(name, mutants):
         If an original does not stand exactly once in the lesson's cells: the list of mutants is out of date.
     """
     cells = cells_of(name)
-    for original, *_ in mutants.values():
-        found = sum(cell.count(original) for cell in cells)
-        assert found == 1, f"{original!r} stands {found} times in {name}; it must stand once"
+    for heavy, light in lighter:
+        _position(heavy, cells, name)
+        cells = [cell.replace(heavy, light) for cell in cells]
+    wanted = set()
+    for original, _, statement in mutants.values():
+        start = _position(original, cells, name)
+        wanted |= set(range(start, stated_in(cells, statement, start) + 1))
+    cells = [cells[position] for position in needed(cells, wanted)]
     task = json.dumps({"cells": cells, "mutants": {key: pieces[:2] for key, pieces in mutants.items()}})
     run = subprocess.run(
         [sys.executable, CHILD],
@@ -78,6 +88,13 @@ def objections(name, mutants):
     )
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
+
+
+def _position(piece, cells, name):
+    """Return the position of the cell that holds a piece of source."""
+    found = [position for position, cell in enumerate(cells) for _ in range(cell.count(piece))]
+    assert len(found) == 1, f"{piece!r} stands {len(found)} times in {name}; it must stand once"
+    return found[0]
 
 
 def expected(mutants):

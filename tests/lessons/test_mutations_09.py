@@ -16,10 +16,16 @@ PERFECT = "the MIG of a perfect code is 1"
 NEGATIVE = "none of the three parts is negative, for six models, within 5 standard errors"
 CEILING = "the MIG of all ellipses' own factors is the ceiling, 0.9"
 
+# A wrong rate or error has no best encoder, and the search for it never settles: two prices and fewer steps will do.
+LIGHTER = (
+    ("prices = (1.5, 3.0, 6.0, 12.0, 20.0)", "prices = (3.0, 20.0)"),
+    ('"max_iter": 1000', '"max_iter": 200'),
+)
+
 MUTANTS = {
     "homework of the instructor's guide: a price below the largest variance": (
-        "prices = (1.5, 3.0, 6.0, 12.0, 20.0)",
-        "prices = (1.5, 3.0, 6.0, 12.0, 15.0)",
+        "prices = (3.0, 20.0)",
+        "prices = (3.0, 15.0)",
         "above β = v/c for the largest variance v, rate zero: everything has collapsed",
     ),
     "the distortion with the sign of the reconstruction": (
@@ -108,4 +114,4 @@ MUTANTS = {
 
 
 def test_each_wrong_formula_is_rejected_by_the_claim_named_for_it():
-    assert objections(LESSON, MUTANTS) == expected(MUTANTS)
+    assert objections(LESSON, MUTANTS, LIGHTER) == expected(MUTANTS)

@@ -1,5 +1,6 @@
 """The instructor's guide: a page for every lesson, whose minutes add up and whose names are those of the notebook."""
 
+import functools
 import importlib
 import re
 from pathlib import Path
@@ -70,9 +71,11 @@ def test_a_plan_adds_up_and_names_sections_of_the_lesson(number, minutes):
     assert sum(int(row[0]) for row in plan) == minutes
     known = {*headings(number), "opening", "break"}
     assert [row[1] for row in plan if row[1] not in known] == []
-    assert all(len(row) == (4 if minutes in decks(number) else 3) for row in plan)
+    columns = 4 if minutes in decks(number) else 3
+    assert all(len(row) == columns for row in plan)
 
 
+@functools.cache
 def decks(number):
     """The lesson's decks by plan: the cells of each slide."""
     lesson = nbformat.read(LESSONS[number], as_version=4)
