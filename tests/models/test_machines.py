@@ -78,12 +78,14 @@ def test_a_drawing_is_the_same_each_time(make):
 
 
 def from_lesson(number, name):
-    """The class of that name, from the cell of the notebook that defines it."""
+    """The class of that name, from the cell of the notebook that defines it and those of the classes before it."""
     (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
     cells = ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
-    (source,) = (cell for cell in cells if cell.startswith(f"class {name}("))
+    sources = [cell for cell in cells if cell.startswith("class ")]
+    (last,) = (place for place, source in enumerate(sources) if source.startswith(f"class {name}("))
     namespace = {"np": np, "torch": torch, "nn": torch.nn, "discrete": discrete}
-    exec(source, namespace)
+    for source in sources[: last + 1]:
+        exec(source, namespace)
     return namespace[name]
 
 

@@ -23,6 +23,7 @@ from course_utils.lessons.vae.explorers import (
 )
 from course_utils.lessons.vae.models import (
     DEEP,
+    LARGE_SIZES,
     gaussian_vae,
     large_autoencoder,
     large_vae,
@@ -30,6 +31,8 @@ from course_utils.lessons.vae.models import (
     plane_vae,
     split_digits,
     train,
+    train_large_autoencoder,
+    train_large_vae,
 )
 from course_utils.lessons.vae.problems import PROBLEMS, diagnose_six, elbo_terms_with_gaps, train_vae
 from course_utils.lessons.vae.recall import RECALL
@@ -44,6 +47,7 @@ __all__ = [
     "EXERCISES",
     "EXPLORERS",
     "FAULTS",
+    "LARGE_SIZES",
     "PAIRS",
     "PROBLEMS",
     "RECALL",
@@ -68,6 +72,8 @@ __all__ = [
     "tilted_kl",
     "tiny_elbo",
     "train",
+    "train_large_autoencoder",
+    "train_large_vae",
     "train_vae",
     "training_steps",
 ]
