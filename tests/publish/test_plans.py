@@ -98,6 +98,19 @@ def test_each_section_has_one_note_with_the_minutes_of_the_plan():
     assert "Ask the room." in notes[1] and "Ask again." in notes[1]
 
 
+def test_the_note_of_a_section_without_slides_is_left_out():
+    """It would stand behind the section that is shown before it; a note before its section's slides is kept."""
+    of_the_next = note(NOTE.replace("Ask the room.", "Ask about Three."))
+    cells = text("## 1.1 One", plans=BOTH), text("## 1.2 Two", plans=[90]), note(), text("## 1.3 Three"), of_the_next
+    notebook = lesson(*cells, text("### Three, seen", plans=BOTH))
+    for plan, asked in ((45, [False, False, True]), (90, [False, False, True, True])):
+        minutes = {"01 · Small": 2, "1.1 One": 11, "1.2 Two": plan - 45, "1.3 Three": 5}
+        shown, _ = plans.plan_notebook(notebook, plan, minutes)
+        notes = [cell.source for cell in shown.cells if slides.kind(cell) == "notes"]
+        assert ["Ask" in source for source in notes] == asked
+        assert "Ask about Three." in notes[-1] and slides.minutes_of(shown) == sum(minutes.values())
+
+
 def test_the_slides_of_a_section_are_counted():
     cells = [text(f"{words}", plans=BOTH) for words in ("## 1.1 One", "### One, continued", "## 1.2 Two")]
     assert plans.slides_of_sections(deck(lesson(*cells))[0]) == {

@@ -96,13 +96,15 @@ def plan_notebook(notebook: NotebookNode, plan: int, minutes: Mapping[str, int])
     cells: list[NotebookNode] = []
     came_from: dict[int, int] = {}
     section = ""
+    shown = _sections_of(notebook, plan)
     for index, cell in enumerate(notebook.cells):
         if heading := section_of(cell):
             _end_section(cells, minutes.get(section, 0))
             section = heading
         deck = cell.metadata.get("deck", {})
         if kind(cell) == "notes":
-            _take_note(cell, cells, minutes.get(section, 0))
+            if section in shown:  # the note of a section without slides would stand behind another one's
+                _take_note(cell, cells, minutes.get(section, 0))
             continue
         if plan not in deck.get("plans", []):
             _set_kind(cell, "skip")
@@ -121,6 +123,16 @@ def plan_notebook(notebook: NotebookNode, plan: int, minutes: Mapping[str, int])
     _end_section(cells, minutes.get(section, 0))
     notebook.cells = cells
     return notebook, came_from
+
+
+def _sections_of(notebook: NotebookNode, plan: int) -> set[str]:
+    """Return the headings of the sections of which a plan shows a cell."""
+    section, found = "", set()
+    for cell in notebook.cells:
+        section = section_of(cell) or section
+        if plan in cell.metadata.get("deck", {}).get("plans", []):
+            found.add(section)
+    return found
 
 
 def section_of(cell: NotebookNode) -> str:
