@@ -85,6 +85,13 @@ def test_of_several_claims_one_is_shown(wanted, left):
     assert shown.source.startswith("x = 1") and shown.source.endswith("print('a word')")
 
 
+def test_a_claim_leaves_its_tolerance_to_the_notebook():
+    source = "claim('a is b, within reason', a, equals=b)\nprint('a   within 3')"
+    said = "✓ a is b, within reason   within 1e-06 + 0.0001 relative", "a   within 3"
+    shown = deck(lesson(code(source, *said, plans=BOTH, words="### One")))[1].cells[-1]
+    assert shown.outputs[0].text == "✓ a is b, within reason\na   within 3\n"
+
+
 def test_each_section_has_one_note_with_the_minutes_of_the_plan():
     first = text("## 1.1 One", plans=BOTH)
     second = text("## 1.2 Two", plans=BOTH)
