@@ -60,5 +60,5 @@ def test_a_handout_reads(name, folder, page, axe, screenshot):
     assert page.evaluate(PAST_THE_EDGE) == []
     pictures = page.locator("img")
     assert pictures.evaluate_all("all => all.filter(one => !one.naturalWidth).map(one => one.alt)") == []
-    assert axe(page, "main") == []
     screenshot(f"handout-{name[:2]}")
+    assert axe(page, "main") == []
