@@ -109,8 +109,8 @@ def stages(jobs: int) -> list[Stage]:
         _tests("units and contracts", jobs, "worksteal", "tests", "--ignore", "tests/browser", environment=_KEPT),
         _outputs(jobs, "notebooks"),
         Stage("explorers' frames", (_python("tools.publish.frames"),), {**_ONE_THREAD, **_KEPT}, **needed),
-        # Half of the time, a browser test waits for its page or for a kernel.
-        _tests("browser", 2 * jobs, "worksteal", "tests/browser", environment=_KEPT, **needed),
+        # Now and then, a browser test waits for its page or for a kernel.
+        _tests("browser", jobs + 1, "worksteal", "tests/browser", environment=_KEPT, **needed),
     ]
 
 
