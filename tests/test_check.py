@@ -271,7 +271,7 @@ def test_a_lesson_is_checked_alone():
     ):
         assert part in tests
     assert outputs.endswith(" notebooks/08_vae.ipynb")
-    assert todo[1].environment["COURSE_BROWSER"] == "off", "then a unit test runs the students' copy"
+    assert todo[1].environment["COURSE_BROWSER"] == "off"
 
 
 def test_the_tests_of_a_lesson_are_the_ones_chosen():

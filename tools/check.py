@@ -135,7 +135,7 @@ def lesson_stages(paths: Sequence[Path], jobs: int) -> list[Stage]:
     files = [str(path.relative_to(ROOT)) for path in mutants if path.is_file()] + files
     chosen = " or ".join([*names, *(path.stem for path in mutants)])
     here = [str(path.resolve().relative_to(ROOT)) for path in paths]
-    # Without the browser, the students' copy is run by a unit test.
+    # No browser is started, whichever tests are chosen.
     alone = {"COURSE_BROWSER": "off", **_KEPT}
     return [
         _lint(*here),

@@ -29,7 +29,7 @@ from course_utils.workshop.relations import (
 from course_utils.workshop.running import is_array
 from course_utils.workshop.verdicts import SMALL_NUMBER, number
 
-NEAR = 0.02  # of the largest number: an answer that is off by no more on any input approximates
+NEAR = 0.02  # of the largest number: an answer that is off by no more on any input is called close
 
 
 def diagnose(
@@ -368,9 +368,9 @@ def _nearly(cases, close):
     worst = max(error / size for error, size in zip(errors, sizes, strict=True) if size)
     return Finding(
         "nearly",
-        f"Close on every input, and not exact: the errors reach {100 * worst:.2g} % of the largest number. Something "
-        "in your function only approximates: values tried one by one, a sum that ends too early, a difference "
-        "quotient, rounding, or a small number added.",
+        f"Close on every input, and not exact: the errors reach {100 * worst:.2g} % of the largest number. Either a "
+        "small term is missing or wrong, or something in your function only approximates: values tried one by one, a "
+        "sum that ends too early, a difference quotient, rounding, a small number added.",
     )
 
 

@@ -1,9 +1,8 @@
 """Every lesson in JupyterLab, as a reader has it: run, explored by keyboard, its exercise answered, saved.
 
 The first lesson is there whole. Of the others, which train for minutes and are long, there are the cells that a reader
-works with and the text before each, and the text of all lessons is shown at once. The stage of the outputs runs all
-code and compares what comes out; that none of it needs a student's answer says `independence`, a rule of the contracts;
-and that the students' copy holds it unchanged says tests/publish.
+works with and the text before each, and the text of all lessons is shown at once. Each lesson of the students' copy is
+run from top to bottom by tests/publish/test_student_copy.py.
 """
 
 import re

@@ -84,7 +84,7 @@ def test_the_curves_of_the_lesson_are_those_of_their_faults(letter):
 def test_training_again_begins_as_the_curves_that_come_with_the_course(letter):
     shipped, again = clinic.patients()[letter], clinic.trained_with(PATIENTS[letter], epochs=3)
     for name in ("reported", "train", "test", "kl"):
-        np.testing.assert_allclose(getattr(shipped, name)[:3], getattr(again, name), rtol=1e-2, atol=0.5)
+        np.testing.assert_allclose(getattr(shipped, name)[:3], getattr(again, name), rtol=1e-2, atol=0.05)
 
 
 def test_the_file_of_the_curves_does_not_say_who_has_what():

@@ -284,7 +284,7 @@ SLIPS = {
         lambda *a: reparameterisation._rate_gradient(*a).mean(),
         "the mean of the right answer",
     ),
-    "9.6 prices on a grid": (beta_vae.market_shares, _on_a_grid, "only approximates"),
+    "9.6 prices on a grid": (beta_vae.market_shares, _on_a_grid, "values tried one by one"),
     "9.6 customers, not shares": (
         beta_vae.market_shares, lambda r, d, h: h * np.array(beta_vae._shares(r, d, h)), "times `highest`",
     ),

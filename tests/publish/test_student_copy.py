@@ -1,4 +1,3 @@
-import ast
 import shutil
 import subprocess
 from collections import Counter
@@ -11,7 +10,6 @@ from conftest import OFFLINE
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_utils.workshop import model_cache
-from tools import check
 from tools.execute import run
 from tools.publish import self_tests, student_copy
 
@@ -49,13 +47,9 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture
-def run_student(built, monkeypatch, request):
+def run_student(built, monkeypatch):
     """Run a notebook as a student would: in the copy's folder, with the copy's own course_utils."""
     student, _ = built
-    if request.node.callspec.params["name"] != LESSONS[0].name and browser_tests_run():
-        # Its code is the lesson's (`test_all_else_is_kept`) and needs neither the solutions
-        # (`test_a_solution_that_does_not_run_is_not_missed`) nor answers (`independence`, a rule of the contracts).
-        pytest.skip("JupyterLab runs what is worked on in this copy, in tests/browser; all else runs for the outputs")
     monkeypatch.setenv("PYTHONPATH", str(OFFLINE))
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # the copy stays as it was built
     monkeypatch.delenv(model_cache.FOLDER, raising=False)  # and trains its models as a student's does
@@ -69,11 +63,6 @@ def run_student(built, monkeypatch, request):
         return notebook
 
     return run_it
-
-
-def browser_tests_run():
-    """Whether there is all that tests/browser needs."""
-    return not check.no_browser()
 
 
 # --- The course's own lessons -----------------------------------------------------------------------------
@@ -158,19 +147,6 @@ def test_a_benchmark_is_named_only_at_the_beginning_of_a_sentence(name, built):
     assert benchmarks
     for cell in read(built[0] / "notebooks" / name).cells:
         assert "benchmark `" not in cell.source
-
-
-@every_lesson
-def test_a_solution_that_does_not_run_is_not_missed(name):
-    """It imports, defines functions and has them checked, which changes no state; its names are nobody else's."""
-    notebook = read(ROOT / "notebooks" / name)
-    solutions = [cell for _, cell in contracts.code_cells(notebook) if "solution" in contracts.tags(cell)]
-    assert solutions
-    for cell in solutions:
-        *body, check_call = ast.parse(cell.source).body
-        assert not [part for part in body if not isinstance(part, (ast.Import, ast.ImportFrom, ast.FunctionDef))]
-        assert not [part for part in body if getattr(part, "decorator_list", [])]
-        assert ast.unparse(check_call).startswith("lesson.")
 
 
 @every_lesson

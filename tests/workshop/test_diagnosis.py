@@ -232,6 +232,36 @@ def _found(got, right, arguments=None, **more):
     return diagnose(cases, lambda one, other: np.isclose(one, other, rtol=1e-5, atol=1e-8, equal_nan=True), **more)
 
 
+SMALL = np.array([1.0, -0.7, 0.4, -0.9])  # follows no relation with 1, 2, 3, 4
+
+
+def test_an_answer_that_is_off_by_little_everywhere_is_called_close_and_says_by_how_much():
+    right = [np.array([1.0, 2.0, 3.0, 4.0]), np.array([40.0, 10.0, 30.0, 20.0])]
+    found = _found([one + 0.01 * one.max() * SMALL for one in right], right, confirmed=False)
+    assert found.pattern == "nearly" and "reach 1 % of the largest number" in found.words
+    assert "a small term is missing" in found.words and "approximates" in found.words
+
+
+@pytest.mark.parametrize(
+    "off", ["by more", "by more on one input", "not finite", "where all is zero", "in two numbers"]
+)
+def test_an_answer_that_is_not_close_on_every_input_is_not_called_close(off):
+    right = [np.array([1.0, 2.0, 3.0, 4.0]), np.array([40.0, 10.0, 30.0, 20.0])]
+    errors = [0.01 * one.max() * SMALL for one in right]
+    if off == "by more":
+        errors = [3 * error for error in errors]
+    elif off == "by more on one input":
+        errors[0] = 3 * errors[0]
+    elif off == "not finite":
+        errors[1][2] = np.inf
+    elif off == "where all is zero":
+        right, errors = [*right, np.zeros(2)], [*errors, np.array([1e-3, 2e-3])]
+    else:
+        errors = [errors[0] * [1, 1, 0, 0], 0 * errors[1]]
+    found = _found([one + error for one, error in zip(right, errors, strict=True)], right, confirmed=False)
+    assert found is None or found.pattern != "nearly"
+
+
 def test_an_error_of_one_where_nothing_was_expected_is_not_nearly_right():
     assert _found([0.50001, 1.0, 2.0003, 3.0], [0.5, 0.0, 2.0, 3.0]) is None
 
