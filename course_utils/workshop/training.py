@@ -3,15 +3,19 @@
 A run is described once, when the `Trainer` is made, and carried out by `Trainer.run`. It is deterministic under its
 seed, leaves torch's own random state as it was, and is consistent at every moment: after an interrupt, or after a
 loss that is no number, the model has the weights of the last whole epoch, and `run` goes on from there as if nothing
-had happened.
+had happened. With a checkpoint it goes on even where the machine was switched off.
 """
 
 from __future__ import annotations
 
 import copy
 import math
+import os
+import pickle
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -24,6 +28,10 @@ M = TypeVar("M", bound=nn.Module)
 
 SCHEDULES = {"constant": None, "one_cycle": {}, "linear": {"pct_start": 0.1, "anneal_strategy": "linear"}}
 """Names of the schedules, and how each sets up torch's OneCycleLR."""
+
+
+CHECKPOINT_SECONDS = 60.0
+"""A checkpoint is written after an epoch that ends so long after the last one was."""
 
 
 class TrainingError(ArithmeticError):
@@ -41,6 +49,7 @@ class History:
     validation : loss on the validation set, where there is one.
     best_epoch : epoch (from 1) with the smallest validation loss; 0 before the first, or without a validation set.
     stopped_early : whether the validation loss ended the run before its last epoch.
+    seconds : time that `run` took, over all its calls, those before a checkpoint included.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -48,6 +57,7 @@ class History:
     validation: list[float] = field(default_factory=list)
     best_epoch: int = 0
     stopped_early: bool = False
+    seconds: float = field(default=0.0, compare=False)
 
 
 class Trainer:
@@ -70,10 +80,12 @@ class Trainer:
     patience : stop after so many epochs without a smaller validation loss; without it all epochs run.
     seed : for the order of the data and for every draw in the loss.
     progress : show a progress bar, which disappears at the end; the environment variable TQDM_DISABLE turns it off.
+    checkpoint : file in which the run is kept, at most once a minute and at its end. Where the file is there already,
+        the new trainer stands where it stood, and ends with the same weights as a run without a break.
 
     Raises
     ------
-    TypeError, ValueError : an argument is not as described.
+    TypeError, ValueError : an argument is not as described, or the checkpoint is that of another run.
 
     Notes
     -----
@@ -95,6 +107,7 @@ class Trainer:
         patience: int | None = None,
         seed: int = 0,
         progress: bool = True,
+        checkpoint: str | os.PathLike[str] | None = None,
     ):
         self.model, self.loss = model, loss
         self.data = _check_tensors("data", data)
@@ -124,6 +137,12 @@ class Trainer:
         self._random_state = torch.Generator().manual_seed(self.seed).get_state()
         self._best: dict[str, Any] | None = None
         self._whole = self._snapshot()
+        self._checkpoint, self._written = None if checkpoint is None else Path(checkpoint), time.monotonic()
+        if self._checkpoint is not None:
+            if not self._checkpoint.parent.is_dir():
+                raise ValueError(f"there is no folder {self._checkpoint.parent} for the checkpoint: make it first")
+            if self._checkpoint.exists():
+                self._read_checkpoint()
 
     @property
     def epoch(self) -> int:
@@ -150,6 +169,7 @@ class Trainer:
         steps = self.epochs * math.ceil(len(self.data[0]) / self.batch_size)
         done = self.epoch * math.ceil(len(self.data[0]) / self.batch_size)
         self._restore(self._whole)
+        self._started = time.monotonic()
         try:
             with (
                 torch.enable_grad(),  # also where the caller needs none
@@ -159,6 +179,8 @@ class Trainer:
                 torch.set_rng_state(self._random_state)
                 while not self.finished:
                     self._run_epoch(bar)
+                    if time.monotonic() - self._written >= CHECKPOINT_SECONDS or self.finished:
+                        self._write_checkpoint()
         except KeyboardInterrupt as error:
             error.add_note(
                 f"Training was interrupted in epoch {self.epoch + 1} of {self.epochs}. Nothing is lost: the model has "
@@ -193,7 +215,8 @@ class Trainer:
 
     def _complete(self, means: dict[str, float], validation: float | None) -> None:
         """Record an epoch, in such an order that an interrupt between two lines does no harm."""
-        history = copy.deepcopy(self.history)
+        history, now = copy.deepcopy(self.history), time.monotonic()
+        history.seconds += now - self._started
         history.loss.append(sum(means.values()))
         for name, mean in means.items():
             if name:
@@ -208,6 +231,7 @@ class Trainer:
                 history.stopped_early = True
         whole, random_state = self._snapshot(), torch.get_rng_state()
         self._whole, self._random_state, self._best, self.history = whole, random_state, best, history
+        self._started = now
 
     @torch.no_grad()
     def _validation_loss(self) -> float | None:
@@ -236,6 +260,44 @@ class Trainer:
             f"of {self._kept()}. Common causes: a learning rate that is too large, a log-variance without bounds, a "
             "logarithm of zero"
         )
+
+    def _settings(self) -> dict[str, Any]:
+        """What must agree between a checkpoint and the run that goes on from it."""
+        return {
+            "epochs": self.epochs,
+            "batch size": self.batch_size,
+            "seed": self.seed,
+            "patience": self.patience,
+            "shapes of the data": [list(tensor.shape) for tensor in self.data],
+            "shapes of the weights": {name: list(value.shape) for name, value in self.model.state_dict().items()},
+        }
+
+    def _write_checkpoint(self) -> None:
+        if self._checkpoint is None:
+            return
+        content = {"settings": self._settings(), "history": asdict(self.history), "random state": self._random_state}
+        new = self._checkpoint.with_name(f"{self._checkpoint.name}.new")
+        torch.save({**content, "whole": self._whole, "best": self._best}, new)
+        new.replace(self._checkpoint)  # in one step: whoever stops us now leaves the old file or the new one
+        self._written = time.monotonic()
+
+    def _read_checkpoint(self) -> None:
+        try:
+            kept = torch.load(self._checkpoint, weights_only=True)
+            theirs = kept["settings"]
+        except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+            raise ValueError(
+                f"{self._checkpoint} is no checkpoint of a run: delete it, or name another file"
+            ) from error
+        for name, value in self._settings().items():
+            if theirs.get(name) != value:
+                raise ValueError(
+                    f"the checkpoint {self._checkpoint} is that of another run: there {name} = {theirs.get(name)}, "
+                    f"here {value}. Delete the file, or name another"
+                )
+        self.history, self._random_state = History(**kept["history"]), kept["random state"]
+        self._whole, self._best = kept["whole"], kept["best"]
+        self._restore(self._whole)
 
     def _kept(self) -> str:
         if self.epoch == 0:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from course_utils.workshop import training
 from course_utils.workshop.training import History, Trainer, TrainingError, train_quietly
 
 
@@ -247,6 +248,57 @@ def test_an_interrupt_keeps_the_best_weights_and_going_on_starts_from_the_last()
         trainer.run()
     assert trainer.run() == expected
     assert torch.equal(weights(model), weights(straight))
+
+
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+def test_a_run_goes_on_from_its_checkpoint_in_another_process(schedule, tmp_path, monkeypatch):
+    """As far as a new trainer can tell: it has nothing of the old one but the file."""
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    data, valid = regression(), regression(20, seed=1)
+    settings = {"epochs": 6, "batch_size": 16, "learning_rate": 0.05, "schedule": schedule, "seed": 3}
+    settings |= {"validation": valid, "progress": False}
+    whole = linear()
+    expected = Trainer(whole, noisy(whole), data, **settings).run()
+
+    def stops(model, after):
+        calls, loss = itertools.count(1), noisy(model)
+
+        def counted(*batch):
+            if next(calls) == after:
+                raise KeyboardInterrupt
+            return loss(*batch)
+
+        return counted
+
+    path = tmp_path / "run.pt"
+    first = linear()
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(first, stops(first, 15), data, **settings, checkpoint=path).run()
+    second = linear(seed=9)
+    run = Trainer(second, noisy(second), data, **settings, checkpoint=path)
+    assert 0 < run.epoch < 6
+    before = run.history.seconds
+    assert run.run() == expected and torch.equal(second.weight, whole.weight)
+    assert run.history.seconds > before > 0
+    third = linear(seed=9)
+    finished = Trainer(third, noisy(third), data, **settings, checkpoint=path)
+    assert finished.finished and finished.run() == expected and torch.equal(third.weight, whole.weight)
+    assert [one.name for one in tmp_path.iterdir()] == ["run.pt"]
+
+
+def test_the_checkpoint_of_another_run_is_refused(tmp_path):
+    path, data = tmp_path / "run.pt", regression()
+    model = linear()
+    Trainer(model, squared_error(model), data, epochs=2, progress=False, checkpoint=path).run()
+    with pytest.raises(ValueError, match=r"another run: there epochs = 2, here 3\. Delete the file"):
+        Trainer(model, squared_error(model), data, epochs=3, progress=False, checkpoint=path)
+    with pytest.raises(ValueError, match="another run: there shapes of the data"):
+        Trainer(model, squared_error(model), regression(50), epochs=2, progress=False, checkpoint=path)
+    path.write_bytes(b"half a file")
+    with pytest.raises(ValueError, match="is no checkpoint of a run: delete it"):
+        Trainer(model, squared_error(model), data, epochs=2, progress=False, checkpoint=path)
+    with pytest.raises(ValueError, match="there is no folder"):
+        Trainer(model, squared_error(model), data, epochs=2, checkpoint=tmp_path / "none" / "run.pt")
 
 
 def test_running_a_finished_run_again_changes_nothing():
