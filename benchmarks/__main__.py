@@ -17,12 +17,15 @@ from benchmarks.progress import terse_progress
 
 BENCHMARKS = {
     "beta": "factor-change score and MIG of β-VAEs on sprites over seeds, beside published figures",
+    "bounds": "importance-weighted bounds and a planar flow on fixed binarised MNIST, against the plain VAE",
     "em": "twenty iterations of EM for a Gaussian mixture, against scikit-learn, and how time and memory grow",
     "explorers": "time of one explorer redraw, against a new figure for every move",
     "gumbel": "VAEs with discrete latents on fixed binarised MNIST, three estimators, beside published figures",
     "imports": "what importing course_utils costs beside importing torch",
+    "priors": "VampPrior and mixtures as a VAE's prior on fixed binarised MNIST, against the standard one",
     "vae_quality": "test likelihood of a VAE on fixed binarised MNIST, beside published figures",
     "vae_speed": "time to train a VAE on MNIST to one test loss, against pytorch/examples",
+    "vgae": "link prediction on Cora by graph autoencoders over seeds, beside published figures and simple rivals",
 }
 """Name of each benchmark (a module of this package with ``run() -> Report``) and what it measures."""
 

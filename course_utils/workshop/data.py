@@ -250,12 +250,7 @@ def mnist_binarised(split: str = "train") -> np.ndarray:
     Murray, "The neural autoregressive distribution estimator" (2011).
     """
     split = check_choice("split", split, tuple(_BINARISED_SHA256))
-    folders = [folder for folder in (_own_folder(), *_cache_folders()) if folder is not None]
-    path = next((folder / _BINARISED_FILE for folder in folders if (folder / _BINARISED_FILE).is_file()), None)
-    if path is None:
-        raise FileNotFoundError(
-            f"{_BINARISED_FILE} was not found in {_listed(folders)}. The course has no download for it. {_by_recipe()}"
-        )
+    path = other_file(_BINARISED_FILE, _by_recipe())
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             packed = np.ascontiguousarray(arrays[split])
@@ -270,6 +265,29 @@ def mnist_binarised(split: str = "train") -> np.ndarray:
             f"{_by_recipe()}"
         )
     return np.unpackbits(packed, axis=1).reshape(-1, 28, 28).astype(np.float32)
+
+
+def other_file(name: str, recipe: str) -> Path:
+    """Return the path of a file that the course neither ships nor downloads.
+
+    It is looked for in the folder named by the environment variable VAE_COURSE_DATA, then in the cache.
+
+    Parameters
+    ----------
+    name : the file's name.
+    recipe : sentences that say how to make it, for the error's message.
+
+    Raises
+    ------
+    FileNotFoundError : the file is missing, or your folder does not exist.
+    """
+    folders = [folder for folder in (_own_folder(), *_cache_folders()) if folder is not None]
+    path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    if path is None:
+        raise FileNotFoundError(
+            f"{name} was not found in {_listed(folders)}. The course has no download for it. {recipe}"
+        )
+    return path
 
 
 def _by_recipe() -> str:
