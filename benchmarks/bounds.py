@@ -22,7 +22,7 @@ from course_utils.models.vae import VAE
 from course_utils.workshop.data import mnist_binarised
 from course_utils.workshop.training import History, Trainer
 
-EPOCHS, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 100, 100, 4e-3, 0.03
+EPOCHS, BATCH_SIZE, LEARNING_RATE, WEIGHT_DECAY = 100, 100, 2e-3, 0.03
 """The same for all rows: 50,000 updates, the step size as the peak of the trainer's linear schedule."""
 
 SAMPLES = 5000

@@ -101,8 +101,13 @@ def troubles(data: Mapping[str, Any], lessons: Mapping[str, Lesson]) -> list[str
     found = _troubles_of_lessons(data["lessons"], lessons)
     for plan in data["plans"]:
         name = f"plan of {plan['weeks']} weeks"
-        found += [f"{name}: {trouble}" for trouble in _troubles_of_plan(plan, lessons)]
+        found += [f"{name}: {trouble}" for trouble in _troubles_of_plan(plan, lessons, electives(data))]
     return found
+
+
+def electives(data: Mapping[str, Any]) -> frozenset[str]:
+    """Return the numbers of the lessons that a plan need not have."""
+    return frozenset(number for number, about in data["lessons"].items() if about.get("elective"))
 
 
 def _troubles_of_lessons(described: Mapping[str, Any], lessons: Mapping[str, Lesson]) -> list[str]:
@@ -127,7 +132,7 @@ def _troubles_of_lessons(described: Mapping[str, Any], lessons: Mapping[str, Les
     return found
 
 
-def _troubles_of_plan(plan: Mapping[str, Any], lessons: Mapping[str, Lesson]) -> list[str]:
+def _troubles_of_plan(plan: Mapping[str, Any], lessons: Mapping[str, Lesson], free: frozenset[str]) -> list[str]:
     found, seen, given, read = [], set(), set(), set()
     weeks = [meeting["week"] for meeting in plan["meetings"]]
     if weeks != sorted(weeks) or set(weeks) != set(range(1, plan["weeks"] + 1)):
@@ -163,16 +168,16 @@ def _troubles_of_plan(plan: Mapping[str, Any], lessons: Mapping[str, Lesson]) ->
         if number not in read:
             found.append(f"week {week}: lesson {number} is shown and was not read")
         seen.add(number)
-    found += [f"lesson {number} has no place" for number in sorted(set(lessons) - seen - read)]
-    found += _troubles_of_cuts(plan["cut"], lessons)
+    found += [f"lesson {number} has no place" for number in sorted(set(lessons) - free - seen - read)]
+    found += _troubles_of_cuts(plan["cut"], lessons, set(lessons) - free | seen | read)
     for week, minutes in loads(plan, lessons).items():
         if minutes > plan["most"]:
             found.append(f"week {week} asks for {minutes} minutes at home, and {plan['most']} are allowed")
     return found
 
 
-def _troubles_of_cuts(cuts: Sequence[str], lessons: Mapping[str, Lesson]) -> list[str]:
-    found, left = [], set(lessons)
+def _troubles_of_cuts(cuts: Sequence[str], lessons: Mapping[str, Lesson], had: set[str]) -> list[str]:
+    found, left = [], had & set(lessons)
     for number in cuts:
         left.discard(number)
         found += [
@@ -269,14 +274,16 @@ def _dependencies(described: Mapping[str, Any], lessons: Mapping[str, Lesson]) -
         "",
         "Before a lesson, those that it needs must have been read. *May go* names sections in the order in which they "
         "can be dropped from the live part; *must stay* what later lessons stand on. Each lesson's page says what is "
-        "lost.",
+        "lost. An *elective* takes one meeting more, of 45 or 90 minutes, at any time after what it needs; it also makes a "
+        "beginning for a project.",
         "",
         "| lesson | needs | may go | must stay |",
         "|---|---|---|---|",
     ]
     for number, about in sorted(described.items()):
         needs = "; ".join(f"{other}: {why}" for other, why in sorted(about["needs"].items())) or "nothing"
-        columns = [f"[{lessons[number].title}]({number}.md)", needs]
+        mark = ", elective" if about.get("elective") else ""
+        columns = [f"[{lessons[number].title}]({number}.md){mark}", needs]
         columns += [", ".join(_section(one, lessons[number]) for one in about[what]) for what in ("drop", "keep")]
         lines.append(f"| {' | '.join(columns)} |")
     return lines
