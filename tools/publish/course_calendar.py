@@ -274,8 +274,8 @@ def _dependencies(described: Mapping[str, Any], lessons: Mapping[str, Lesson]) -
         "",
         "Before a lesson, those that it needs must have been read. *May go* names sections in the order in which they "
         "can be dropped from the live part; *must stay* what later lessons stand on. Each lesson's page says what is "
-        "lost. An *elective* takes one meeting more, of 45 or 90 minutes, at any time after what it needs; it also makes a "
-        "beginning for a project.",
+        "lost. An *elective* takes one more meeting, of 45 or 90 minutes, after what it needs; a project may begin "
+        "there, too.",
         "",
         "| lesson | needs | may go | must stay |",
         "|---|---|---|---|",
