@@ -10,6 +10,8 @@ from course_utils.lessons.denoising_vae.exercises import (
     q_tilde_moments,
     training_pair,
 )
+from course_utils.lessons.denoising_vae.problems import PROBLEMS, dead_sensor, two_humps, without_truth
+from course_utils.lessons.denoising_vae.recall import RECALL
 
 EXPLORERS = ()
 
@@ -18,10 +20,15 @@ close(__name__)
 __all__ = [
     "EXERCISES",
     "EXPLORERS",
+    "PROBLEMS",
+    "RECALL",
     "best_encoder",
+    "dead_sensor",
     "dvae_bound",
     "log_q_tilde",
     "noise_for_price",
     "q_tilde_moments",
     "training_pair",
+    "two_humps",
+    "without_truth",
 ]
