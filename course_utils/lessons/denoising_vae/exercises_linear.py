@@ -279,7 +279,7 @@ noise_for_price = Exercise(
     extremes=[
         (np.array([[1.0, 0.2], [0.1, 1.0]]), np.array([-3.0, -2.0]), 1e-4),
         (np.array([[1.0, 0.2, 0.3], [0.1, 1.0, -0.4]]), np.array([-3.0, -2.0]), 14.0),
-        (np.eye(80) * 100 + 0.1, np.full(80, -6.0), 700.0),
+        (np.eye(40) * 100 + 0.1, np.full(40, 3.0), 380.0),
     ],
     stable="log1p of eigenvalues, or slogdet; a determinant itself is infinite for the machine where latents are many",
     misconceptions=[

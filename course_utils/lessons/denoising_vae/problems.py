@@ -109,8 +109,8 @@ def _odds(log_dead, log_live, dead):
 
 
 def _sensor_law(rng):
-    """One to six pages through a live or a dead sensor, with little or much noise; some readings out of range."""
-    count = rng.integers(1, 7)
+    """One to five pages through a live or a dead sensor, with little or much noise; some readings out of range."""
+    count = rng.integers(1, 6)
     ink, dead = rng.uniform(0.05, 0.95), float(rng.choice([rng.uniform(0.01, 0.2), rng.uniform(0.2, 0.9)]))
     scale = float(rng.choice([rng.uniform(0.2, 0.5), rng.uniform(0.5, 1.2)]))
     page = rng.random(count) < ink
@@ -130,6 +130,7 @@ dead_sensor = Exercise(
         (np.array([0.5, 1.7, -0.6, 0.4]), 0.2, 0.25, 0.05),
         (np.array([0.2, 2.3]), 0.4, 0.8, 0.5),
         (np.array([0.45, -0.9, 0.8]), 0.6, 0.7, 0.6),
+        (np.array([-1.4, 0.5]), 0.3, 0.9, 0.7),
     ],
     law=_sensor_law,
     extremes=[
@@ -297,7 +298,7 @@ def _humps_by_steps(slope, jump, noise, width):
     """Mean shift: each step goes to the average of the two centres, weighed by their responsibilities."""
     half, variance = abs(slope) * jump, width**2 + slope**2 * noise**2
     place = half
-    for _ in range(5000):
+    for _ in range(800):
         place = half * math.tanh(half * place / variance)
     splits = half**2 > variance
     return abs(slope) * math.sqrt(max((jump - noise) * (jump + noise), 0)), 2 * place if splits else 0.0
@@ -345,6 +346,7 @@ two_humps = Exercise(
         (1.5, 0.8, 1.2, 0.3),
         (0.9, 3.0, 2.4, 0.6),
         (3.0, 0.5, 0.1, 1.3),
+        (1.5, 2.0, 0.5, 2.8),
     ],
     law=_humps_law,
     extremes=[(5.0, 3.0, 0.0, 0.001), (0.001, 2.0, 1.0, 0.0005), (0.0, 1.0, 0.3, 1.0), (300.0, 2.0, 0.5, 100.0)],
