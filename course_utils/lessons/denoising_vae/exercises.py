@@ -126,6 +126,15 @@ training_pair = Exercise(
             "[0, 1].",
         ),
         Misconception(
+            "clipped at 0 only",
+            _with_input(
+                lambda images, noise, uniform, scale, amount: _salted(
+                    (images + scale * noise).clamp(min=0.0), uniform, amount
+                )
+            ),
+            "You clip at one end only: pixels above 1 are left as they are.",
+        ),
+        Misconception(
             "one mask for all",
             _with_input(
                 lambda images, noise, uniform, scale, amount: _salted(
@@ -548,6 +557,12 @@ log_q_tilde = Exercise(
             "copies are. Average the densities.",
         ),
         Misconception(
+            "variances averaged",
+            lambda z, means, scales: _one_gaussian(z, means.mean(0), scales.square().mean(0).sqrt()),
+            "You average means and variances: a Gaussian in the middle, with the width of one answer. That the copies "
+            "lie apart widens q̃ further, and gives it more humps than one. Average the densities.",
+        ),
+        Misconception(
             "mean and variance matched",
             lambda z, means, scales: _one_gaussian(
                 z, means.mean(0), (scales.square().mean(0) + means.var(0, correction=0)).sqrt()
@@ -584,4 +599,4 @@ log_q_tilde = Exercise(
     "K is.",
 )
 
-EXERCISES = (training_pair, dvae_bound, log_q_tilde, q_tilde_moments, noise_for_price, best_encoder)
+EXERCISES = (training_pair, log_q_tilde, dvae_bound, q_tilde_moments, noise_for_price, best_encoder)

@@ -277,9 +277,9 @@ noise_for_price = Exercise(
     ],
     law=_price_law,
     extremes=[
-        (np.array([[1.0, 0.2], [0.1, 1.0]]), np.array([-3.0, -2.0]), 1e-4),
-        (np.array([[1.0, 0.2, 0.3], [0.1, 1.0, -0.4]]), np.array([-3.0, -2.0]), 14.0),
-        (np.eye(40) * 100 + 0.1, np.full(40, 3.0), 380.0),
+        (np.array([[1.0, 0.2], [0.1, 1.0]]), np.array([-3.0, -2.0]), 0.01),
+        (np.array([[1.0, 0.2, 0.3], [0.1, 1.0, -0.4]]), np.array([-3.0, -2.0]), 8.0),
+        (np.eye(40) * 1e4 + 0.1, np.full(40, -3.0), 430.0),
     ],
     stable="log1p of eigenvalues, or slogdet; a determinant itself is infinite for the machine where latents are many",
     misconceptions=[
@@ -288,6 +288,11 @@ noise_for_price = Exercise(
             _with_price(lambda *a: 2 * _information(*a)),
             "Your price is twice the information: the entropy of a Gaussian is *half* the logarithm of its "
             "covariance's determinant, up to a constant.",
+        ),
+        Misconception(
+            "bits",
+            _with_price(lambda *a: _information(*a) / np.log(2)),
+            "Your price is in bits: you took logarithms to the base 2. The budget is in nats.",
         ),
         Misconception(
             "distance to the clean code",

@@ -361,6 +361,12 @@ two_humps = Exercise(
             "other's slope, and is pulled inwards.",
         ),
         Misconception(
+            "distance of the centres",
+            lambda slope, jump, noise, width: (_humps(slope, jump, noise, width)[0], 2 * abs(slope) * jump),
+            "The first number is right. The second is the distance of the two centres, whether there are two humps or "
+            "one; and where there are two, they stand closer than that.",
+        ),
+        Misconception(
             "noise forgotten",
             _with_humps(lambda half, passed: half, lambda half, passed, width: _right_distance(half, 0.0, width)),
             "You left the Gaussian noise of the reading out. The encoder hands it on, and each hump is wider than "
@@ -399,6 +405,14 @@ two_humps = Exercise(
             ),
             "You ask for centres one scale apart. They are 2 × slope × jump apart, and then still one hump: in the "
             "middle the density bends down until they are two scales apart.",
+        ),
+        Misconception(
+            "with the sign of the slope",
+            lambda slope, jump, noise, width: tuple(
+                np.copysign(1.0, slope) * value for value in _humps(slope, jump, noise, width)
+            ),
+            "Right where the slope is positive. A negative one turns the code round, and with it the humps, as many "
+            "and as far apart as before. A distance has no sign, nor has a standard deviation.",
         ),
         Misconception(
             "from the middle",
