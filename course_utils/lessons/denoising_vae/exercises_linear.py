@@ -348,8 +348,8 @@ noise_for_price = Exercise(
         "scaled = weight / np.exp(log_var / 2)[:, None]; λ = np.linalg.eigvalsh(scaled @ scaled.T); then "
         "scipy.optimize.brentq on ½ Σ np.log1p(s² λ) − budget, from 0 to a large s.",
     ),
-    praise="In many dimensions the price grows only like log s: much noise is cheap for those who pay for some. What "
-    "it does to the decoder is another matter.",
+    praise="The price grows like log s where s is large. The penalty of section 11.6 grows like s²: the rest of it is "
+    "what 𝓛(q̃) loses.",
 )
 
 
@@ -519,7 +519,7 @@ best_encoder = Exercise(
     hints=(
         "For one clean x, let m* be its exact posterior mean. The ELBO of a Gaussian q with mean m falls by "
         "½ (m − m*)ᵀ Λ (m − m*), with Λ the same for all x. So what does W x̃ have to come near to?",
-        "It is a least-squares regression of m* = (VᵀV + cI)⁻¹ Vᵀ x on x̃: W E[x̃ x̃ᵀ] = (VᵀV + cI)⁻¹ Vᵀ E[x x̃ᵀ]. The "
+        "It is a least-squares regression of m* = (AᵀA + cI)⁻¹ Aᵀ x on x̃: W E[x̃ x̃ᵀ] = (AᵀA + cI)⁻¹ Aᵀ E[x x̃ᵀ]. The "
         "masks are independent of x and of each other, so these two moments follow from C = dataᵀ data / N.",
         "E[x x̃ᵀ] = (1 − a) C. Off the diagonal E[x̃ x̃ᵀ] is (1 − a)² C, and on it (1 − a) C: a pixel is masked once, not "
         "twice. Solve for W.",
