@@ -142,7 +142,7 @@ training_pair = Exercise(
                 )
             ),
             "All images lose the same pixels: those of the first row of `uniform`. Each has a row of its own. With one "
-            "mask the encoder of this step never needs the pixels that are left in the others' places.",
+            "mask a step's gradient is right on average, but its errors no longer average out over the batch.",
         ),
         Misconception(
             "one noise for all",
