@@ -22,7 +22,7 @@ def _moments(x, weight, bias, log_var, scale, amount):
 
 def _moments_by_total_variance(x, weight, bias, log_var, scale, amount):
     """Variance within each of the three fates of a pixel, plus the variance between them."""
-    shares = np.array([1 - amount, amount / 2, amount / 2])[:, None]
+    shares = np.array([[1 - amount], [amount / 2], [amount / 2]])
     centres = np.stack([x, np.zeros_like(x), np.ones_like(x)])
     mean = (shares * centres).sum(axis=0)
     variance = shares[0] * scale**2 + (shares * (centres - mean) ** 2).sum(axis=0)
@@ -43,9 +43,8 @@ def _moments_loop(x, weight, bias, log_var, scale, amount):
     covariance = [[sum(one[d] * other[d] * variance[d] for d in range(len(x))) for other in weight] for one in weight]
     for latent, value in enumerate(log_var):
         covariance[latent][latent] += np.exp(value)
-    return [b + sum(w * m for w, m in zip(row, mean, strict=True)) for b, row in zip(bias, weight, strict=True)], (
-        covariance
-    )
+    centre = [b + sum(w * m for w, m in zip(row, mean, strict=True)) for b, row in zip(bias, weight, strict=True)]
+    return centre, covariance
 
 
 def _with_pixels(variance_of):
