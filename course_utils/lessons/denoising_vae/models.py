@@ -120,7 +120,7 @@ class Scores(NamedTuple):
     clean : ELBO of q(z | x), the encoder reads the clean digit.
     denoising : L_DVAE, the encoder reads a corrupted digit, and its own density is used.
     mixture : L(q̃), the middle of its sandwich, which is less than 0.2 nats wide.
-    log_prob : log p(x), by importance sampling with 200 draws: of the decoder alone.
+    log_prob : log p(x), by importance sampling with 500 draws: of the decoder alone.
     training : ELBO of the clean training digits.
     """
 
@@ -144,7 +144,7 @@ def scores(model: DenoisingVAE, *, count: int = _TRAINING, seed: int = 0, sandwi
         clean,
         denoising,
         mixture,
-        model.importance_log_prob(x, 200, dice).mean().item(),
+        model.importance_log_prob(x, 500, dice).mean().item(),
         model.elbo(some_digits(count, seed)[:300], 20, dice).mean().item(),
     )
 
