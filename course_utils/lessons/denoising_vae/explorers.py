@@ -161,7 +161,7 @@ def _build_modes(figure):
     (mixture,) = densities.plot([], [], color=palette.approximation, linewidth=3, label="q̃(z|x)")
     densities.set(title="Three densities", xlabel="latent z", ylabel="density", xlim=(-4, 4), ylim=(0, 1.9))
     densities.legend(loc="upper left", fontsize=10)
-    names = "log p(x)", "L(q̃)", "L_DVAE", "best\nGaussian"
+    names = "log p(x)", r"$\mathcal{L}(\tilde{q})$", r"$\mathcal{L}_{\mathrm{DVAE}}$", "best\nGaussian"
     colours = palette.truth, palette.approximation, palette.warning, palette.data
     bars = numbers.bar(range(4), [1] * 4, 0.62, color=colours)
     numbers.set(title="Nats below log p(x)", ylabel="nats", xticks=range(4), xticklabels=names, ylim=(0, 2.2))
@@ -185,8 +185,8 @@ def _draw_modes(parts, x, flips, noise):
         word.set_position((word.get_position()[0], min(value, 1.95) + 0.05))
     return (
         f"x = {x:.1f}, signs turned with probability {flips:.2f}, noise {noise:.2f}: below log p(x) lie L(q̃) by "
-        f"{values[1]:.2f}, L_DVAE by {values[2]:.2f} and the best single Gaussian by {values[3]:.2f} nats. The price, "
-        f"I(z; x̃ | x), is {bounds.information:.2f} nats."
+        f"{values[1]:.2f}, the trained bound by {values[2]:.2f} and the best single Gaussian by {values[3]:.2f} nats. "
+        f"The price, I(z; x̃ | x), is {bounds.information:.2f} nats."
     )
 
 
@@ -203,7 +203,7 @@ def modes():
         name="modes",
         title="Two humps and one encoder",
         alt="Left, over z, the posterior with two humps as a dashed line, the best single Gaussian on one of them, and "
-        "q-tilde. Right, bars for how far L(q-tilde), L_DVAE and the best Gaussian's ELBO lie below log p(x).",
+        "q-tilde. Right, bars: how far L(q-tilde), the trained bound and the best Gaussian's ELBO lie below log p(x).",
         width=9.8,
         height=3.9,
     )
