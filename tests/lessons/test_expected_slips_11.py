@@ -287,6 +287,17 @@ SLIPS = {
         ),
         "in bits",
     ),
+    "11.5 one latent's formula": (
+        PRICE, lambda w, v, budget: (np.expm1(2 * budget) / np.sum(w**2 / np.exp(v)[:, None])) ** 0.5,
+        "Right for one latent",
+    ),
+    "11.6 dropout": (
+        ENCODER,
+        lambda v, c, x, a: (
+            _exact(v, c) @ (x.T @ x) @ np.linalg.inv(x.T @ x + a / (1 - a) * np.diag((x**2).sum(0)))
+        ),
+        "as a dropout layer does it",
+    ),
     "11.6 the exact encoder": (ENCODER, lambda v, c, x, a: _exact(v, c), "without masks"),
     "11.6 Wiener's filter": (
         ENCODER,

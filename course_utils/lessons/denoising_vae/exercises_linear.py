@@ -320,6 +320,14 @@ noise_for_price = Exercise(
             "You pay for one direction of the latent space, the strongest. Every eigenvalue has its share.",
         ),
         Misconception(
+            "the formula of one latent",
+            lambda weight, log_var, budget: np.sqrt(
+                np.expm1(2 * budget) / np.sum(weight**2 / np.exp(log_var)[:, None])
+            ),
+            "Right for one latent. For more, the determinant of I + Σ_q⁻¹ W S Wᵀ is not 1 plus a sum: it is a product "
+            "over its eigenvalues, and then the equation for s has to be solved by machine.",
+        ),
+        Misconception(
             "volume of q̃ alone",
             _with_price(
                 lambda variance, weight, log_var: (
@@ -476,6 +484,16 @@ best_encoder = Exercise(
             ),
             "You treat masks as additive noise of the same variance, C (C + S)⁻¹. But masks also shrink the input on "
             "average, by 1 − share: both E[x x̃ᵀ] and E[x̃ x̃ᵀ] feel it.",
+        ),
+        Misconception(
+            "survivors enlarged",
+            _with_masked(
+                lambda exact, moment, diagonal, share: _by_inverse(
+                    exact @ moment, moment + share / (1 - share) * diagonal
+                )
+            ),
+            "This is the best encoder for pixels that are enlarged by 1/(1 − share) where they survive, as a dropout "
+            "layer does it. Here survivors stay as they are.",
         ),
         Misconception(
             "shrinkage of one side only",

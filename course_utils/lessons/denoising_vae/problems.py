@@ -349,7 +349,7 @@ two_humps = Exercise(
         (1.5, 2.0, 0.5, 2.8),
     ],
     law=_humps_law,
-    extremes=[(5.0, 3.0, 0.0, 0.001), (0.001, 2.0, 1.0, 0.0005), (0.0, 1.0, 0.3, 1.0), (300.0, 2.0, 0.5, 100.0)],
+    extremes=[(5.0, 3.0, 0.0, 0.001), (0.05, 2.0, 1.0, 0.02), (0.0, 1.0, 0.3, 1.0), (300.0, 2.0, 0.5, 100.0)],
     stable="a tanh in the equation of the hump, and no quotient of two exponentials",
     rtol=1e-4,
     atol=1e-6,
