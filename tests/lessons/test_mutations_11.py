@@ -160,13 +160,13 @@ MUTANTS = {
     ),
     "noise where there is none": ("        if self.s:\n", "        if True:\n", AS_08),
     "KL of the clean code": (
-        "vae.gaussian_kl(mean, log_var).mean(0)}",
-        "vae.gaussian_kl(*self.encode(x))}",
+        "kl = vae.gaussian_kl(mean, log_var).mean(0)",
+        "kl = vae.gaussian_kl(*self.encode(x))",
         AS_MODULE,
     ),
     "noise on the target": (
-        "fit = self.log_likelihood(x, z).mean(0)",
-        "fit = self.log_likelihood(seen, z).mean(0)",
+        'self.log_likelihood(x, z).mean(0), "kl"',
+        'self.log_likelihood(seen, z).mean(0), "kl"',
         AS_MODULE,
     ),
     "variance of the noise for its scale": (
