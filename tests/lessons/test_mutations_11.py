@@ -160,13 +160,13 @@ MUTANTS = {
     ),
     "noise where there is none": ("        if self.s:\n", "        if True:\n", AS_08),
     "KL of the clean code": (
-        "kl = vae.gaussian_kl(mean, log_var).mean(0)",
-        "kl = vae.gaussian_kl(*self.encode(x))",
+        "self.log_likelihood(x, z), vae.gaussian_kl(mean, log_var)",
+        "self.log_likelihood(x, z), vae.gaussian_kl(*self.encode(x))[None]",
         AS_MODULE,
     ),
     "noise on the target": (
-        'self.log_likelihood(x, z).mean(0), "kl"',
-        'self.log_likelihood(seen, z).mean(0), "kl"',
+        "fit, kl = self.log_likelihood(x, z)",
+        "fit, kl = self.log_likelihood(seen, z)",
         AS_MODULE,
     ),
     "variance of the noise for its scale": (

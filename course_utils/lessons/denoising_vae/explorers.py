@@ -97,7 +97,7 @@ def cloud():
         alt="Left, a test digit and seven corruptions of it. Right, the plane of the two latents: a black ellipse for "
         "q of the clean digit, seven thin ellipses for q of the corruptions, and shaded their average over many.",
         width=9.6,
-        height=4.3,
+        height=3.9,
     )
 
 
@@ -205,7 +205,7 @@ def modes():
         alt="Left, over z, the posterior with two humps as a dashed line, the best single Gaussian on one of them, and "
         "q-tilde. Right, bars: how far L(q-tilde), the trained bound and the best Gaussian's ELBO lie below log p(x).",
         width=9.8,
-        height=3.9,
+        height=3.5,
     )
 
 
@@ -289,7 +289,7 @@ def repair():
         alt="Left, a noisy test digit and its repairs by a VAE, a denoising VAE and a denoising autoencoder, in this "
         "order. Right, the squared errors of the three over all test digits, up to the chosen noise.",
         width=9.8,
-        height=3.5,
+        height=3.3,
     )
 
 
