@@ -205,7 +205,7 @@ def modes():
         alt="Left, over z, the posterior with two humps as a dashed line, the best single Gaussian on one of them, and "
         "q-tilde. Right, bars: how far L(q-tilde), the trained bound and the best Gaussian's ELBO lie below log p(x).",
         width=9.8,
-        height=3.5,
+        height=3.4,
     )
 
 
