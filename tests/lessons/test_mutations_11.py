@@ -82,15 +82,20 @@ MUTANTS = {
         "each = np.trapezoid(q * (log_joint - log_mixture), z)",
         IDENTITY,
     ),
-    "the information the wrong way round": (
-        "kl = np.trapezoid(q * (log_answers - log_mixture), z)",
-        "kl = np.trapezoid(q_tilde * (log_mixture - log_answers), z)",
+    "what is left of the uncertainty for what is told": (
+        "price = special.entr(weights).sum() - left",
+        "price = left",
         IDENTITY,
     ),
     "the entropy without one of its outcomes": (
         "special.entr(flips) + special.entr(1 - flips)",
         "special.entr(flips)",
         ENTROPY,
+    ),
+    "responsibilities without the weights": (
+        "blame = np.exp(log_answers + np.log(weights)[:, None] - log_mixture)",
+        "blame = np.exp(log_answers - log_mixture)",
+        IDENTITY,
     ),
     "L_DVAE without its own density": (
         "each = np.trapezoid(q * (log_joint - log_answers), z)",
@@ -134,13 +139,13 @@ MUTANTS = {
     ),
     "the ratio of volumes without its half": ("volumes.append(0.5 * np", "volumes.append(np", PRICE),
     "scale for variance in the floor": (
-        "floor = Sigma_q + W @ S @ W.T",
-        "floor = Sigma_q + W @ np.sqrt(S) @ W.T",
+        "predicted = Sigma_q + W @ S @ W.T",
+        "predicted = Sigma_q + W @ np.sqrt(S) @ W.T",
         FLOOR,
     ),
     "the floor without the encoder's own width": (
-        "floor = Sigma_q + W @ S @ W.T",
-        "floor = W @ S @ W.T",
+        "predicted = Sigma_q + W @ S @ W.T",
+        "predicted = W @ S @ W.T",
         FLOOR,
     ),
     "mended in the wrong direction": (
