@@ -17,7 +17,7 @@ from course_utils.workshop.training import Trainer
 _TRAINING = 1500
 
 FEW, MANY = {"count": 200, "epochs": 400}, {"count": _TRAINING, "epochs": 60}
-"""Two settings of `fit`: 200 digits seen 400 times, so that the encoder overfits, and 1500 digits seen 60 times."""
+"""Two settings of `fit`: 200 digits seen 400 times, so that the model overfits, and 1500 digits seen 60 times."""
 
 SEEDS = (0, 1, 2)
 """Seeds of the weights, of the training's noise and, with few digits, of the choice of the digits."""
