@@ -586,3 +586,72 @@ def test_the_interval_for_log_z_covers_it_as_often_as_it_says(count):
     error = np.sqrt(0.1 * 0.9 / len(heights))
     assert np.mean(low > truth) == pytest.approx(0.1, abs=4 * error)
     assert np.mean(high < truth) == pytest.approx(0.1, abs=4 * error)
+
+
+# --- lesson 11 --------------------------------------------------------------------------------------------------------
+
+
+def test_a_sensor_is_as_often_dead_as_among_all_with_such_readings():
+    rng = np.random.default_rng(15)
+    ink, scale, dead, readings = 0.3, 0.4, 0.25, np.array([0.4, 1.3])
+    count = 2_000_000
+    pages, broken = rng.random((count, 2)) < ink, rng.random(count) < dead
+    seen = np.where(broken[:, None], rng.uniform(-1, 2, (count, 2)), pages + scale * rng.standard_normal((count, 2)))
+    alike = np.all(np.abs(seen - readings) < 0.05, axis=1)
+    assert alike.sum() > 2000
+    probability, guesses = right("dead_sensor", readings, ink, scale, dead)
+    error = 4 * np.sqrt(0.25 / alike.sum())
+    assert broken[alike].mean() == pytest.approx(probability, abs=error)
+    assert pages[alike].mean(axis=0) == pytest.approx(guesses, abs=error)
+
+
+def test_no_other_guess_about_a_sensor_errs_less():
+    rng = np.random.default_rng(16)
+    ink, scale, dead, errors = 0.3, 0.5, 0.3, []
+    for _ in range(2000):
+        pages = rng.random(3) < ink
+        broken = rng.random() < dead
+        readings = rng.uniform(-1, 2, 3) if broken else pages + scale * rng.standard_normal(3)
+        _, guesses = right("dead_sensor", readings, ink, scale, dead)
+        trusting = right("dead_sensor", readings, ink, scale, 1e-12)[1]
+        alone = np.array([right("dead_sensor", readings[n : n + 1], ink, scale, dead)[1][0] for n in range(3)])
+        errors.append([np.sum((one - pages) ** 2) for one in (guesses, alone, trusting)])
+    worse = np.diff(errors, axis=1)
+    assert np.all(worse.mean(axis=0) > worse.std(axis=0) / np.sqrt(len(errors)))
+
+
+def _tops(slope, jump, noise, width):
+    """The places of the local maxima of q̃ on a fine grid."""
+    scale = np.hypot(width, slope * noise)
+    reach = abs(slope) * jump + scale
+    grid = np.linspace(-reach, reach, 40_001)
+    density = stats.norm.pdf(grid, slope * jump, scale) + stats.norm.pdf(grid, -slope * jump, scale)
+    return grid[1:-1][(density[1:-1] > density[:-2]) & (density[1:-1] > density[2:])], grid[1] - grid[0]
+
+
+def test_humps_are_where_a_grid_finds_them():
+    split = 0
+    for slope, jump, noise, width in draws("two_humps", 25):
+        widest, distance = right("two_humps", slope, jump, noise, width)
+        tops, step = _tops(slope, jump, noise, width)
+        assert len(tops) == 1 + (distance > 0)
+        assert np.ptp(tops) == pytest.approx(distance, abs=3 * step)
+        if widest > 0:
+            split += 1
+            assert len(_tops(slope, jump, noise, 0.98 * widest)[0]) == 2
+            assert len(_tops(slope, jump, noise, 1.02 * widest)[0]) == 1
+    assert split > 10
+
+
+@pytest.mark.parametrize("denoiser", [lambda x: x, lambda x: 0.6 * x, lambda x: np.tanh(2 * x), np.zeros_like])
+def test_a_denoiser_is_judged_rightly_without_the_truth(denoiser):
+    rng = np.random.default_rng(17)
+    clean, scale, estimates = rng.normal(0.3, 1, (4, 3)), 0.8, []
+    for _ in range(4000):
+        first, second = clean + scale * rng.standard_normal((2, 4, 3))
+        guess = denoiser(first)
+        estimates.append([*right("without_truth", first, second, guess), np.mean((guess - clean) ** 2)])
+    variance, error, truth = np.array(estimates).T
+    bound = 4 / np.sqrt(len(estimates))
+    assert variance.mean() == pytest.approx(scale**2, abs=bound * variance.std())
+    assert (error - truth).mean() == pytest.approx(0, abs=bound * (error - truth).std())
