@@ -1,14 +1,11 @@
 """Right answers of exercises whose formula no page prints, held against others: scikit-learn, quadrature, draws."""
 
-import itertools
-
 import numpy as np
 import pytest
-import torch
 from scipy import optimize, stats
 from sklearn.mixture import GaussianMixture
 
-from course_utils.lessons import denoising_vae, expectation_maximization, reparameterisation
+from course_utils.lessons import expectation_maximization, reparameterisation
 
 E_STEP, SCORE = expectation_maximization.e_step, reparameterisation.score_gradient
 
@@ -66,55 +63,3 @@ def test_the_score_of_a_width_has_the_gradient_of_the_expectation(scale):
     gradient = SCORE._reference(z, np.array([0.7]), np.array([scale]), values)
     # E[z⁴] = μ⁴ + 6 μ²σ² + 3σ⁴
     assert gradient == pytest.approx(12 * 0.7**2 * scale + 12 * scale**3, rel=1e-9)
-
-
-def test_moments_of_the_averaged_encoder_are_those_of_all_fates_of_the_pixels():
-    for x, weight, bias, log_var, scale, amount in denoising_vae.q_tilde_moments.fresh(7, 12):
-        pieces, total = [], 0.0
-        for fate in itertools.product((None, 0.0, 1.0), repeat=len(x)):
-            lost = np.array([one is not None for one in fate])
-            probability = np.prod(np.where(lost, amount / 2, 1 - amount))
-            mean = weight @ np.where(lost, np.array(fate, dtype=float), x) + bias
-            within = np.diag(np.exp(log_var)) + (weight * np.where(lost, 0.0, scale**2)) @ weight.T
-            pieces.append((probability, mean, within + np.outer(mean, mean)))
-            total += probability
-        assert total == pytest.approx(1)
-        wanted = sum(p * m for p, m, _ in pieces)
-        second = sum(p * square for p, _, square in pieces)
-        mean, covariance = denoising_vae.q_tilde_moments._reference(x, weight, bias, log_var, scale, amount)
-        np.testing.assert_allclose(mean, wanted, atol=1e-10)
-        np.testing.assert_allclose(covariance, second - np.outer(wanted, wanted), atol=1e-10)
-
-
-def test_the_price_of_noise_is_the_mutual_information_of_input_and_code():
-    for weight, log_var, budget in denoising_vae.noise_for_price.fresh(7, 12):
-        scale = denoising_vae.noise_for_price._reference(weight, log_var, budget)
-        seen = scale**2 * np.eye(weight.shape[1])
-        code = np.diag(np.exp(log_var)) + weight @ seen @ weight.T
-        joint = np.block([[seen, seen @ weight.T], [weight @ seen, code]])
-        entropies = [stats.multivariate_normal(cov=one).entropy() for one in (seen, code, joint)]
-        assert entropies[0] + entropies[1] - entropies[2] == pytest.approx(budget, rel=1e-6, abs=1e-9)
-
-
-def test_no_other_linear_encoder_has_a_higher_bound_under_masks():
-    for decoder, variance, data, share in denoising_vae.best_encoder.fresh(7, 6):
-        masks = torch.tensor(list(itertools.product((0.0, 1.0), repeat=len(decoder))), dtype=torch.float64)
-        chances = (share + (1 - 2 * share) * masks).prod(1)
-        own = torch.distributions.Normal(0.0, 1.0)
-        clean, table = torch.tensor(data), torch.tensor(decoder)
-
-        def bound(weight, masks=masks, chances=chances, clean=clean, table=table, c=variance, own=own):
-            mean = (masks[:, None] * clean) @ weight.T  # (masks, N, L); q has scale 0.5
-            q = torch.distributions.Normal(mean, 0.5)
-            error = (clean - mean @ table.T).square().sum(-1) + 0.25 * table.square().sum()
-            elbo = -error / (2 * c) - torch.distributions.kl_divergence(q, own).sum(-1)
-            return chances @ elbo.mean(1)
-
-        best = torch.tensor(denoising_vae.best_encoder._reference(decoder, variance, data, share))
-        slope = torch.autograd.functional.jacobian(bound, best)
-        assert slope.abs().max() < 1e-9
-        for seed in range(3):
-            other = best + 0.1 * torch.randn(
-                best.shape, dtype=best.dtype, generator=torch.Generator().manual_seed(seed)
-            )
-            assert bound(other) < bound(best)
