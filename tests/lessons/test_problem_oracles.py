@@ -2,10 +2,12 @@
 
 import itertools
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
 from scipy import integrate, optimize, spatial, special, stats
+from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
 from test_lesson_exercises import EXERCISES, LESSONS
 
@@ -586,3 +588,62 @@ def test_the_interval_for_log_z_covers_it_as_often_as_it_says(count):
     error = np.sqrt(0.1 * 0.9 / len(heights))
     assert np.mean(low > truth) == pytest.approx(0.1, abs=4 * error)
     assert np.mean(high < truth) == pytest.approx(0.1, abs=4 * error)
+
+
+# --- lesson 12 --------------------------------------------------------------------------------------------------------
+
+
+def test_a_rumour_ends_where_the_evenings_lead():
+    for adjacency, opinions, tolerance in draws("rumour", 12):
+        tables = [[i, *nx.from_numpy_array(adjacency).neighbors(i)] for i in range(len(opinions))]
+        days = [opinions]
+        for _ in range(400):
+            days.append(np.array([days[-1][table].mean() for table in tables]))
+        ends, evenings = right("rumour", adjacency, opinions, tolerance)
+        assert days[-1] == pytest.approx(ends, abs=1e-6)
+        near = np.abs(np.array(days) - ends).max(axis=1) <= tolerance
+        assert near[evenings:].all() and not near[:evenings].any()
+
+
+def test_in_the_long_run_a_rumour_loses_the_second_eigenvalue_each_evening():
+    path = nx.to_numpy_array(nx.path_graph(12)).astype(int)
+    opinions, tables = np.linspace(0, 1, 12) ** 2, path + np.eye(12)
+    second = np.sort(np.abs(np.linalg.eigvals(tables / tables.sum(1, keepdims=True))))[-2]
+    evenings = [right("rumour", path, opinions, 10.0**-k)[1] for k in (4, 9)]
+    assert np.diff(evenings)[0] == pytest.approx(5 * np.log(10) / -np.log(second), abs=1)
+
+
+def test_the_share_of_namings_is_that_of_random_ones_and_the_auc_scikit_learns():
+    rng = np.random.default_rng(15)
+    for scores, adjacency in draws("is_it_surprising", 3):
+        upper = np.triu_indices(len(scores), 1)
+        auc, share = right("is_it_surprising", scores, adjacency)
+        assert auc == pytest.approx(roc_auc_score(adjacency[upper], scores[upper]))
+        orders = (rng.permutation(len(scores)) for _ in range(1000))
+        as_good = np.mean([roc_auc_score(adjacency[np.ix_(o, o)][upper], scores[upper]) >= auc - 1e-9 for o in orders])
+        assert as_good == pytest.approx(share, abs=5 * np.sqrt(share * (1 - share) / 1000) + 1e-12)
+
+
+def test_if_names_mean_nothing_small_probabilities_are_as_rare_as_they_say():
+    scores, adjacency = draws("is_it_surprising", 4)[3]
+    orders = itertools.permutations(range(len(scores)))
+    shares = np.array([right("is_it_surprising", scores, adjacency[np.ix_(o, o)])[1] for o in orders])
+    for share in np.unique(shares):
+        assert np.mean(shares <= share + 1e-12) == pytest.approx(share)  # exact, since the orders are all there are
+
+
+def test_a_model_that_has_found_the_hub_has_found_little():
+    star = nx.to_numpy_array(nx.star_graph(4)).astype(int)
+    assert right("is_it_surprising", star + 0.0, star) == pytest.approx((1, 1 / 5))  # and not one in 210, as for pairs
+
+
+def test_thinned_non_links_give_the_odds_that_the_laboratory_must_undo():
+    rng = np.random.default_rng(16)
+    logits, kept, tests = np.array([2.0, -0.5, 0.7, 1.1]), 0.2, 3
+    truth = special.expit(logits + np.log(kept))
+    linked = rng.random((300_000, 4)) < truth
+    sampled = linked | (rng.random(linked.shape) < kept)
+    assert (linked & sampled).sum(0) / sampled.sum(0) == pytest.approx(special.expit(logits), abs=0.006)
+    found = linked[:, np.argsort(-logits)[:tests]].sum(1)
+    mean, spread = right("links_to_find", logits, kept, tests)
+    assert (found.mean(), found.std()) == pytest.approx((mean, spread), abs=0.01)

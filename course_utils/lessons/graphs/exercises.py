@@ -66,6 +66,12 @@ def _inverse_root(degrees):
     return np.divide(1, np.sqrt(degrees), out=np.zeros(len(degrees)), where=degrees > 0)
 
 
+def _by_products(table, degrees):
+    """Multiply by diagonal matrices; a degree of 0 makes its whole row and column NaN."""
+    root = np.diag(1 / np.sqrt(degrees))
+    return root @ table @ root
+
+
 def _scaled(table, degrees):
     root = _inverse_root(degrees)
     return root[:, None] * table * root
@@ -148,9 +154,7 @@ propagation_matrix = Exercise(
         ),
         Misconception(
             "degree without the loop, 1/0",
-            _with_table(
-                lambda table, identity: np.maximum(table, identity) / np.sqrt(np.outer(table.sum(1), table.sum(1)))
-            ),
+            _with_table(lambda table, identity: _by_products(np.maximum(table, identity), table.sum(axis=1))),
             "The loops are in the matrix, but the degrees were counted before they came: a node without neighbours has "
             "degree 0, and 1/0 is infinite. Count the degrees with the loops.",
         ),
@@ -159,6 +163,12 @@ propagation_matrix = Exercise(
             lambda edges, count: _table(edges, count) / _table(edges, count).sum(axis=1, keepdims=True),
             "You divided each row by its sum: that is D̃⁻¹(A + I), a plain mean, and it is not symmetric. Here both "
             "ends share: divide by the root of the degree of row *and* of column.",
+        ),
+        Misconception(
+            "the mean over a column",
+            lambda edges, count: _table(edges, count) / _table(edges, count).sum(axis=1),
+            "You divided each column by its sum, (A + I)D̃⁻¹, and that is not symmetric. Here both ends share: divide "
+            "by the root of the degree of row *and* of column.",
         ),
         Misconception(
             "no root",
@@ -294,6 +304,23 @@ listening_layer = Exercise(
             "for that reason alone, and layer after layer they grow.",
         ),
         Misconception(
+            "keepdim forgotten",
+            _with_mixing(lambda adjacency: _with_itself(adjacency) / _with_itself(adjacency).sum(1)),
+            "You divided column j by the sum of row j: a vector (N,) is laid along the rows. With `keepdim=True` it is "
+            "a column (N, 1), and each row is divided by its own sum.",
+        ),
+        Misconception(
+            "divided by all nodes",
+            _with_mixing(lambda adjacency: _with_itself(adjacency) / len(adjacency)),
+            "You divided by the number of all nodes. The mean is over those that a node hears: itself and all to whom "
+            "it listens.",
+        ),
+        Misconception(
+            "nobody heard",
+            lambda adjacency, features, weight: torch.relu(features @ weight),
+            "The adjacency does nothing in your answer: this is an ordinary layer, for each node alone.",
+        ),
+        Misconception(
             "own features forgotten",
             _with_mixing(lambda adjacency: adjacency / adjacency.sum(1, keepdim=True).clamp(min=1)),
             "A node takes the mean of the others and forgets itself. Its own features belong to the mean, with the "
@@ -342,6 +369,13 @@ listening_layer = Exercise(
             lambda adjacency, features, weight: _mean_of(_with_itself(adjacency)) @ torch.relu(features @ weight),
             "You cut off at zero before you averaged. Mean and linear map may change places, since both are linear; "
             "the ReLU may not: it comes last.",
+        ),
+        Misconception(
+            "two ReLUs",
+            lambda adjacency, features, weight: torch.relu(
+                torch.relu(_mean_of(_with_itself(adjacency)) @ features) @ weight
+            ),
+            "There is a ReLU too many: the mean goes to W as it is, negative numbers included.",
         ),
         Misconception(
             "weight turned",
@@ -521,7 +555,7 @@ what_can_change = Exercise(
         "Grow a mask: `inside | (adjacency @ inside > 0)`, `layers` times. With n inside, the pairs outside are "
         "(N − n)(N − n − 1)/2.",
     ),
-    praise="Two layers see friends of friends and no further; and yet one node touches most of the pairs.",
+    praise="Two layers hear of friends of friends, and of nobody further. On a crowded graph that is nearly everybody.",
 )
 
 EXERCISES = (

@@ -181,6 +181,14 @@ graph_elbo = Exercise(
             "unobserved edge drops out of log p, as a lost pixel does.",
         ),
         Misconception(
+            "unknown taken for no edge",
+            lambda adjacency, known, mean, log_var, noise: _graph_elbo(
+                adjacency * known, torch.ones_like(known), mean, log_var, noise
+            ),
+            "Where `known` is false you counted a pair without an edge. Nobody looked there: that is no observation, "
+            "and it drops out of log p, as a lost pixel does.",
+        ),
+        Misconception(
             "edges only",
             _with_fit(lambda terms, counted, known, adjacency: (terms * adjacency * counted).sum((1, 2)).mean()),
             "You counted edges alone. That two nodes are *not* linked is an observation too; without it the best "
@@ -322,6 +330,14 @@ def _over(entries_of, diagonal=None):
     return answer
 
 
+def _usual_recipe(z, adjacency):
+    eye = torch.eye(len(z), dtype=torch.float64)
+    edges, entries = (adjacency * (1 - eye)).sum(), adjacency.numel()
+    weight, norm = (entries - edges) / edges, entries / (2 * (entries - edges))
+    labels = adjacency * (1 - eye) + eye
+    return norm * F.binary_cross_entropy_with_logits(z @ z.T, labels, pos_weight=weight)
+
+
 weighted_loss = Exercise(
     name="weighted_loss",
     arguments=("z", "adjacency"),
@@ -375,9 +391,9 @@ weighted_loss = Exercise(
         ),
         Misconception(
             "the diagonal in the weight",
-            _weighing(lambda edge, adjacency: (len(adjacency) ** 2 - 2 * edge.sum()) / (2 * edge.sum())),
-            "The sum is right, but in the weight the diagonal counts as N pairs without an edge. Count over i < j, for "
-            "the weight as for the sum.",
+            _weighing(lambda edge, adjacency: (1 - adjacency).sum() / adjacency.sum()),
+            "The sum is right, but in the weight the diagonal was counted. Count over i < j, for the weight as for the "
+            "sum.",
         ),
         Misconception(
             "every pair twice",
@@ -399,6 +415,22 @@ weighted_loss = Exercise(
             _over(lambda every: every, diagonal=1),
             "You summed over the whole matrix with loops on its diagonal, as much code does: every pair twice, and "
             "each node linked to itself. Loops help the encoder to listen; they are no data. Take i < j.",
+        ),
+        Misconception(
+            "the usual recipe",
+            _usual_recipe,
+            "This is the recipe of much code: the whole matrix, with loops as edges, and a mean with a factor in "
+            "front. Loops help the encoder to listen; they are no data. Sum over i < j.",
+        ),
+        Misconception(
+            "sigmoid twice",
+            lambda z, adjacency: (
+                lambda logit, edge: F.binary_cross_entropy_with_logits(
+                    torch.sigmoid(logit), edge, pos_weight=_ratio(edge), reduction="sum"
+                )
+            )(*_pairs(z, adjacency)),
+            "You took the sigmoid, and the function that you handed it to takes it again: with_logits wants zᵢᵀzⱼ "
+            "itself.",
         ),
         Misconception(
             "the mean over the pairs",

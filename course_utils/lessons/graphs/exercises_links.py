@@ -357,6 +357,11 @@ def _trapezoid(labels, scores):
     return np.trapezoid(np.append(1.0, precision), np.append(0.0, recall))
 
 
+def _above_only(labels, scores):
+    above = [labels[scores > score] for score in scores[labels == 1]]
+    return np.mean([one.mean() if len(one) else 0.0 for one in above])
+
+
 def _envelope(labels, scores):
     recall, precision = _curve(labels, scores)
     best = np.maximum.accumulate(precision[::-1])[::-1]
@@ -412,6 +417,12 @@ average_precision = Exercise(
             "A threshold cannot part them: they enter together.",
         ),
         Misconception(
+            "ties from behind",
+            lambda labels, scores: _one_by_one(labels, scores, np.argsort(scores, kind="stable")[::-1]),
+            "Equal scores were taken one by one, those at the end of the list first: shuffle it, and your number "
+            "changes. A threshold cannot part them: they enter together.",
+        ),
+        Misconception(
             "edges first among equals",
             _with_ties(lambda labels: -labels),
             "Among equal scores the edges were taken first. A model that gives one score to all would then have an "
@@ -426,6 +437,18 @@ average_precision = Exercise(
             "from below",
             lambda labels, scores: _average_precision(labels, -scores),
             "You began with the lowest score. The best candidates come first: sort in descending order.",
+        ),
+        Misconception(
+            "from below, one by one",
+            lambda labels, scores: _one_by_one(labels, scores, np.argsort(scores, kind="stable")),
+            "np.argsort sorts from the lowest score up. The best candidates come first; and equal scores enter "
+            "together.",
+        ),
+        Misconception(
+            "above only",
+            _above_only,
+            "You asked what stands strictly above an edge. It counts with the precision at its own score, itself and "
+            "its equals included.",
         ),
         Misconception(
             "all ranks",
