@@ -193,10 +193,10 @@ def _curve(labels, scores):
     return recall, precision
 
 
-def _walk(adjacency, opinions, stop):
+def _walk(adjacency, opinions, patience, stop):
     table = adjacency + np.eye(len(adjacency))
     now, evenings = opinions, 0
-    while not stop(now, table @ now / table.sum(1)) and evenings < 20_000:
+    while not stop(now, table @ now / table.sum(1)) and evenings < patience:
         now, evenings = table @ now / table.sum(1), evenings + 1
     return now, evenings
 
@@ -207,11 +207,18 @@ def _in_the_end(adjacency, opinions):
 
 
 def _ends_and(stop):
-    def answer(adjacency, opinions, tolerance):
+    def answer(adjacency, opinions, tolerance, patience):
         ends = _in_the_end(adjacency, opinions)
-        return ends, _walk(adjacency, opinions, lambda now, after: stop(now, after, ends) <= tolerance)[1]
+        return ends, _walk(adjacency, opinions, patience, lambda now, after: stop(now, after, ends) <= tolerance)[1]
 
     return answer
+
+
+_largest_distance = _ends_and(lambda now, after, ends: abs(now - ends).max())
+
+
+def _plain_means(adjacency, opinions):
+    return np.array([opinions[[*_hops(adjacency, i, None)]].mean() for i in range(len(opinions))])
 
 
 def _pairs(scores, adjacency):
@@ -489,17 +496,13 @@ SLIPS = {
         lambda y, s: np.mean([y[s > one].mean() if (s > one).any() else 0 for one in s[y == 1]]), "strictly above",
     ),
     "12.8 plain mean": (
-        problems.rumour,
-        lambda a, x, t: (
-            np.array([x[[*c]].mean() for i in range(len(a)) for c in [_hops(a, i, None)]]),
-            _ends_and(lambda now, after, ends: abs(now - ends).max())(a, x, t)[1],
-        ),
+        problems.rumour, lambda a, x, t, p: (_plain_means(a, x), _largest_distance(a, x, t, p)[1]),
         "who has many friends is heard by many",
     ),
     "12.8 plain mean for both": (
         problems.rumour,
-        lambda a, x, t: (lambda ends: (ends, _walk(a, x, lambda now, after: abs(now - ends).max() <= t)[1]))(
-            np.array([x[[*_hops(a, i, None)]].mean() for i in range(len(a))])
+        lambda a, x, t, p: (lambda ends: (ends, _walk(a, x, p, lambda now, after: abs(now - ends).max() <= t)[1]))(
+            _plain_means(a, x)
         ),
         "who has many friends is heard by many",
     ),
@@ -507,10 +510,13 @@ SLIPS = {
         problems.rumour, _ends_and(lambda now, after, ends: abs(after - now).max()), "changed little",
     ),
     "12.8 on average": (problems.rumour, _ends_and(lambda now, after, ends: abs(now - ends).mean()), "on average"),
-    "12.8 simulated until still": (
-        problems.rumour, lambda a, x, t: (_walk(a, x, lambda now, after: abs(after - now).max() < 1e-4)[0],
-                                          _ends_and(lambda now, after, ends: abs(now - ends).max())(a, x, t)[1]),
-        "Look at the small number",
+    "12.8 the end of patience": (
+        problems.rumour,
+        lambda a, x, t, p: (_walk(a, x, p, lambda now, after: False)[0], _largest_distance(a, x, t, p)[1]),
+        "it goes on for ever",
+    ),
+    "12.8 beyond patience": (
+        problems.rumour, lambda a, x, t, p: (_in_the_end(a, x), _largest_distance(a, x, t, 5000)[1]), "evenings",
     ),
     "12.9 strictly": (problems.is_it_surprising, lambda s, a: _share(s, a, lambda d: d > 1e-9), "that do *better*"),
     "12.9 one minus": (problems.is_it_surprising, lambda s, a: _share(s, a, lambda d: d < -1e-9), "1 minus"),
@@ -595,12 +601,7 @@ def _namings_of_scores(scores, adjacency):
         ),
         (graphs.split_edges, _split_with_networkx),
         (graphs.average_precision, lambda y, s: -np.sum(np.diff(_curve(y, s)[0]) * _curve(y, s)[1][:-1])),
-        (
-            problems.rumour,
-            lambda a, x, t: (
-                _in_the_end(a, x), _ends_and(lambda now, after, ends: abs(now - ends).max())(a, x, t)[1],
-            ),
-        ),
+        (problems.rumour, _largest_distance),
         (problems.is_it_surprising, _namings_of_scores),
         (
             problems.links_to_find,

@@ -11,8 +11,6 @@ from course_utils.workshop.exercises import Exercise, Misconception
 
 # --- a rumour ---------------------------------------------------------------------------------------------------------
 
-_MANY = 20_000  # evenings after which a wrong answer gives up
-
 
 def _friends_law(rng):
     """One to seven people in one group or several, opinions of any sign; sometimes all agree, or all but one."""
@@ -22,7 +20,8 @@ def _friends_law(rng):
     if rng.random() < 0.3:  # all agree, but perhaps for one
         opinions[:] = opinions[0]
         opinions[rng.integers(people)] += rng.choice([-2, 0, 2])
-    return (upper | upper.T).astype(int), opinions, float(10 ** rng.uniform(-3, -0.5))
+    patience = int(rng.choice([2, 5, 300], p=[0.15, 0.15, 0.7]))
+    return (upper | upper.T).astype(int), opinions, float(10 ** rng.uniform(-3, -0.5)), patience
 
 
 def _groups(adjacency):
@@ -39,23 +38,26 @@ def _limits(adjacency, opinions):
     return (np.bincount(groups, weights * opinions) / np.bincount(groups, weights))[groups]
 
 
-def _evenings(mixing, opinions, settled):
+def _evenings(mixing, opinions, settled, patience):
     """Return how many evenings it takes until `settled` says so of the opinions and what becomes of them next."""
-    for evening in range(_MANY):
+    for evening in range(patience):
         following = mixing @ opinions
         if settled(opinions, following):
             return evening
         opinions = following
-    return _MANY
+    return patience
 
 
-def _rumour(adjacency, opinions, tolerance):
+def _rumour(adjacency, opinions, tolerance, patience):
     limits = _limits(adjacency, opinions)
-    near = _evenings(_averaging(adjacency), opinions, lambda now, _: np.max(np.abs(now - limits)) <= tolerance)
-    return limits, near
+
+    def near(now, _):
+        return np.max(np.abs(now - limits)) <= tolerance
+
+    return limits, _evenings(_averaging(adjacency), opinions, near, patience)
 
 
-def _rumour_by_walking(adjacency, opinions, tolerance):
+def _rumour_by_walking(adjacency, opinions, tolerance, patience):
     """Squared again and again, the averaging becomes the limit; then the evenings are walked one by one."""
     friends = torch.as_tensor(adjacency, dtype=torch.float64) + torch.eye(len(adjacency), dtype=torch.float64)
     step = friends / friends.sum(1, keepdim=True)
@@ -64,37 +66,40 @@ def _rumour_by_walking(adjacency, opinions, tolerance):
         for_ever = for_ever @ for_ever
         for_ever = for_ever / for_ever.sum(1, keepdim=True)
     limits = for_ever @ now
-    while (now - limits).abs().max() > tolerance:
+    while evenings < patience and (now - limits).abs().max() > tolerance:
         now, evenings = step @ now, evenings + 1
     return limits, evenings
 
 
-def _rumour_by_eigenvectors(adjacency, opinions, tolerance):
-    """What does not shrink is the limit; of the rest, thousands of evenings are computed at once."""
+def _rumour_by_eigenvectors(adjacency, opinions, tolerance, patience):
+    """What does not shrink is the limit; of the rest, all evenings are computed at once."""
     roots = np.sqrt(1 + adjacency.sum(axis=1))
     values, vectors = np.linalg.eigh((adjacency + np.eye(len(adjacency))) / np.outer(roots, roots))
     parts, stays = vectors.T @ (roots * opinions), values > 1 - 1e-9
     limits = vectors[:, stays] @ parts[stays] / roots
-    powers = values[~stays, None] ** np.arange(4096)
+    powers = values[~stays, None] ** np.arange(patience)
     left = vectors[:, ~stays] @ (parts[~stays, None] * powers) / roots[:, None]
-    return limits, np.argmax((np.abs(left) <= tolerance).all(axis=0))
+    return limits, (np.abs(left) > tolerance).any(axis=0).sum()  # nobody moves away again
 
 
 def _to_limits(limits_of):
     """Build a misconception about the limits; the evenings are counted until the right ones."""
-    return lambda adjacency, opinions, tolerance: (
+    return lambda adjacency, opinions, tolerance, patience: (
         limits_of(adjacency, opinions),
-        _rumour(adjacency, opinions, tolerance)[1],
+        _rumour(adjacency, opinions, tolerance, patience)[1],
     )
 
 
 def _until(settled):
     """Build a misconception about the evening, from (now, next, limits, tolerance)."""
 
-    def answer(adjacency, opinions, tolerance):
+    def answer(adjacency, opinions, tolerance, patience):
         limits = _limits(adjacency, opinions)
-        mixing = _averaging(adjacency)
-        return limits, _evenings(mixing, opinions, lambda now, after: settled(now, after, limits, tolerance))
+
+        def enough(now, after):
+            return settled(now, after, limits, tolerance)
+
+        return limits, _evenings(_averaging(adjacency), opinions, enough, patience)
 
     return answer
 
@@ -114,21 +119,21 @@ def _one_village(adjacency, opinions):
     return np.full(len(opinions), np.average(opinions, weights=1 + adjacency.sum(axis=1)))
 
 
-def _by_roots(adjacency, opinions, tolerance):
+def _by_roots(adjacency, opinions, tolerance, patience):
     """Average with the symmetric normalisation of the text, in which rows do not add up to 1."""
     degrees = 1 + adjacency.sum(axis=1)
     roots, groups = np.sqrt(degrees), _groups(adjacency)
     limits = roots * (np.bincount(groups, roots * opinions) / np.bincount(groups, degrees))[groups]
     mixing = (adjacency + np.eye(len(opinions))) / np.outer(roots, roots)
-    return limits, _evenings(mixing, opinions, lambda now, _: np.max(np.abs(now - limits)) <= tolerance)
+    return limits, _evenings(mixing, opinions, lambda now, _: np.max(np.abs(now - limits)) <= tolerance, patience)
 
 
-def _by_second_eigenvalue(adjacency, opinions, tolerance):
+def _by_second_eigenvalue(adjacency, opinions, tolerance, patience):
     limits = _limits(adjacency, opinions)
     off = np.max(np.abs(opinions - limits))
     values = np.abs(np.linalg.eigvals(_averaging(adjacency)))
     second = np.max(values[values < 1 - 1e-9], initial=1e-12)
-    return limits, 0 if off <= tolerance else math.ceil(math.log(tolerance / off) / math.log(max(second, 1e-12)))
+    return limits, 0 if off <= tolerance else min(math.ceil(math.log(tolerance / off) / math.log(second)), patience)
 
 
 def _path(people):
@@ -143,20 +148,21 @@ for _i, _j in ((0, 1), (1, 2), (3, 4)):
 
 rumour = Exercise(
     name="rumour",
-    arguments=("adjacency", "opinions", "tolerance"),
+    arguments=("adjacency", "opinions", "tolerance", "patience"),
     returns=("opinions in the end", "evenings"),
     reference=_rumour,
     spellings={"walking": _rumour_by_walking, "eigenvectors": _rumour_by_eigenvectors},
     probes=[
-        (_path(3), np.array([1.0, 0.0, 0.0]), 0.1),
-        (_STAR, np.array([0.3, 1.0, 1.2, 1.0, -2.0]), 0.03),
-        (_TWO_GROUPS, np.array([2.0, -1.0, 0.5, 1.0, 3.0, -2.0]), 0.05),
-        (_path(4), np.array([0.4, 0.45, 0.5, 0.42]), 0.2),
+        (_path(3), np.array([1.0, 0.0, 0.0]), 0.1, 100),
+        (_STAR, np.array([0.3, 1.0, 1.2, 1.0, -2.0]), 0.03, 200),
+        (_TWO_GROUPS, np.array([2.0, -1.0, 0.5, 1.0, 3.0, -2.0]), 0.05, 40),
+        (_path(4), np.array([0.4, 0.45, 0.5, 0.42]), 0.2, 5),
+        (_path(4), np.array([3.0, -1.0, 2.0, 0.5]), 1e-5, 7),
     ],
     law=_friends_law,
     extremes=[
-        (_path(24), np.linspace(-1.0, 3.0, 24) ** 2, 0.0013),
-        (_path(16), np.sin(np.arange(16.0)), 1.7e-6),
+        (_path(24), np.linspace(-1.0, 3.0, 24) ** 2, 0.0013, 2000),
+        (_path(16), np.sin(np.arange(16.0)), 1.7e-6, 1000),
     ],
     stable="a formula for the limits, from the numbers of friends; on a long path they are reached only after many "
     "hundreds of evenings",
@@ -178,6 +184,15 @@ rumour = Exercise(
             _to_limits(_one_village),
             "You gave one end to all. No word passes between groups that do not know each other: each has an end of "
             "its own.",
+        ),
+        Misconception(
+            "the end of patience",
+            lambda adjacency, opinions, tolerance, patience: (
+                np.linalg.matrix_power(_averaging(adjacency), patience) @ opinions,
+                _rumour(adjacency, opinions, tolerance, patience)[1],
+            ),
+            "You took the opinions after `patience` evenings for the end. They may still be far from it: it goes on "
+            "for ever. Find a number that no evening changes.",
         ),
         Misconception(
             "roots of both degrees",
@@ -220,9 +235,9 @@ rumour = Exercise(
         ),
         Misconception(
             "the evening counted before it came",
-            lambda adjacency, opinions, tolerance: (
+            lambda adjacency, opinions, tolerance, patience: (
                 _limits(adjacency, opinions),
-                _rumour(adjacency, opinions, tolerance)[1] + 1,
+                min(_rumour(adjacency, opinions, tolerance, patience)[1] + 1, patience),
             ),
             "The ends are right, and the number of evenings is one too large. Look before the first evening: who is "
             "near from the start needs none.",
