@@ -11,8 +11,8 @@ RECALL = (
             "people do?"
         ),
         choices=(
-            "Give the same rows of z in the same order as before, since it is the same club.",
-            "Give each person the same z as before, so that the rows are reordered like the people.",
+            "Give the same rows of z in the same order as before, since it is the same club, under other numbers.",
+            "Give each person the same z as before, in the new order of the rows.",
             "Give other z's, as a new start of EM gives other components.",
         ),
         right="b",
@@ -34,8 +34,8 @@ RECALL = (
             "for each digit instead, with no encoder. A new digit arrives. What is the difference?"
         ),
         choices=(
-            "The encoder answers at once; the other has to optimise a new mean and scale first.",
-            "Both answer at once, but the encoder's answer is better.",
+            "The encoder answers at once; the other first optimises a new mean and scale.",
+            "Both answer at once, but the encoder's answer is better, since it has seen more digits.",
             "The encoder has to be trained again, and the other has not.",
         ),
         right="a",
