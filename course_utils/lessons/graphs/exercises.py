@@ -426,14 +426,9 @@ def _reached(adjacency, node, layers):
     return count, size * (size - 1) // 2 - (size - count) * (size - count - 1) // 2
 
 
-def _reached_by_search(adjacency, node, layers):
-    distance, queue = {node: 0}, [node]
-    for here in queue:
-        for there in np.flatnonzero(adjacency[here]).tolist():
-            if there not in distance:
-                distance[there] = distance[here] + 1
-                queue.append(there)
-    near = {one for one, steps in distance.items() if steps <= layers}
+def _reached_by_distances(adjacency, node, layers):
+    distances = sparse.csgraph.shortest_path(sparse.csr_array(adjacency), unweighted=True, indices=node)
+    near = {one for one, steps in enumerate(distances) if steps <= layers}
     pairs = {frozenset((one, other)) for one in near for other in range(len(adjacency)) if other != one}
     return len(near), len(pairs)
 
@@ -482,7 +477,7 @@ what_can_change = Exercise(
     arguments=("adjacency", "node", "layers"),
     returns=("nodes", "pairs"),
     reference=_reached,
-    spellings={"breadth first": _reached_by_search, "powers": _reached_by_powers},
+    spellings={"distances": _reached_by_distances, "powers": _reached_by_powers},
     probes=[(_PATH, 0, 1), (_PATH, 2, 1), (_STAR, 1, 2), (_KITE, 0, 2), (_KITE, 5, 3)],
     law=_reach_law,
     misconceptions=[
