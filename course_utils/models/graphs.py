@@ -402,6 +402,7 @@ def balanced_weight(adjacency: Tensor) -> float:
     return absent / edges
 
 
+@torch.enable_grad()  # also where the caller needs none
 def fit(
     model: VGAE,
     x: Tensor,
