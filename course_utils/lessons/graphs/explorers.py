@@ -33,31 +33,32 @@ def _averaging(adjacency, loops):
 
 def _build_smoothing(figure):
     drawn, curve = figure.subplots(1, 2, width_ratios=(1.15, 1))
-    views, start = {}, torch.randn(16, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    start = torch.randn(16, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    nodes, edges, tables = {}, {}, {}
     for name, (adjacency, places) in smoothing_graphs().items():
-        nodes = draw_graph(drawn, adjacency, places, size=15, c=np.zeros(16), cmap="RdBu_r", vmin=-1.5, vmax=1.5)
-        views[name] = SimpleNamespace(adjacency=adjacency, nodes=nodes, edges=drawn.collections[-2])
+        nodes[name] = draw_graph(drawn, adjacency, places, size=15, c=np.zeros(16), cmap="RdBu_r", vmin=-1.5, vmax=1.5)
+        edges[name], tables[name] = drawn.collections[-2], adjacency
     drawn.set(title="One number at each node", xlim=(-2.0, 2.0), ylim=(-1.25, 1.25))
     (line,) = curve.plot([], [], "o-", color=palette.data, markersize=4, label="measured")
     (rate,) = curve.plot([], [], "--", color=palette.truth, label="second eigenvalue, to the power k")
     curve.set(title="How far the nodes are from agreeing", xlabel="steps k", ylabel="distance, relative to k = 0")
     curve.set(yscale="log", xlim=(0, _STEPS), ylim=(1e-6, 30))
     curve.legend(loc="lower left")
-    return SimpleNamespace(drawn=drawn, line=line, rate=rate, views=views, start=start)
+    return SimpleNamespace(nodes=nodes, edges=edges, tables=tables, line=line, rate=rate, start=start)
 
 
 def _draw_smoothing(parts, steps, graph, loops):
-    for name, view in parts.views.items():
-        view.nodes.set_visible(name == graph)
-        view.edges.set_visible(name == graph)
-    averaging, roots = _averaging(parts.views[graph].adjacency, loops)
+    for name in parts.tables:
+        parts.nodes[name].set_visible(name == graph)
+        parts.edges[name].set_visible(name == graph)
+    averaging, roots = _averaging(parts.tables[graph], loops)
     limit = roots / roots.norm()
     states = [parts.start * roots]
     for _ in range(steps):
         states.append(averaging @ states[-1])
     states = torch.stack(states)
     away = (states - torch.outer(states @ limit, limit)).norm(dim=1)
-    parts.views[graph].nodes.set_array((states[-1] / roots).numpy())
+    parts.nodes[graph].set_array((states[-1] / roots).numpy())
     values = torch.linalg.eigvalsh(averaging)[:-1].abs()
     second = values.max().item()
     count = np.arange(steps + 1)
