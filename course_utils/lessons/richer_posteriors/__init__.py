@@ -1,0 +1,33 @@
+"""Lesson 14, richer posteriors: its exercises, its problems, and questions about earlier lessons."""
+
+from course_utils.lessons import close
+from course_utils.lessons.richer_posteriors.exercises import (
+    EXERCISES,
+    bound_curve,
+    draws_needed,
+    invertible_u,
+    masked_log_prob,
+    planar_stack,
+    undo_planar,
+    weighted_moments,
+)
+from course_utils.lessons.richer_posteriors.problems import PROBLEMS, fair_difference, mirrors, shadow_log_prob
+from course_utils.lessons.richer_posteriors.recall import RECALL
+
+close(__name__)
+
+__all__ = [
+    "EXERCISES",
+    "PROBLEMS",
+    "RECALL",
+    "bound_curve",
+    "draws_needed",
+    "fair_difference",
+    "invertible_u",
+    "masked_log_prob",
+    "mirrors",
+    "planar_stack",
+    "shadow_log_prob",
+    "undo_planar",
+    "weighted_moments",
+]
