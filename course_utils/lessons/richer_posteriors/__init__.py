@@ -3,15 +3,15 @@
 from course_utils.lessons import close
 from course_utils.lessons.richer_posteriors.exercises import (
     EXERCISES,
+    allowed_u,
     bound_curve,
     draws_needed,
-    invertible_u,
     masked_log_prob,
     planar_stack,
     undo_planar,
     weighted_moments,
 )
-from course_utils.lessons.richer_posteriors.problems import PROBLEMS, fair_difference, mirrors, shadow_log_prob
+from course_utils.lessons.richer_posteriors.problems import PROBLEMS, fair_difference, mirrors_of, shadow_log_prob
 from course_utils.lessons.richer_posteriors.recall import RECALL
 
 close(__name__)
@@ -20,12 +20,12 @@ __all__ = [
     "EXERCISES",
     "PROBLEMS",
     "RECALL",
+    "allowed_u",
     "bound_curve",
     "draws_needed",
     "fair_difference",
-    "invertible_u",
     "masked_log_prob",
-    "mirrors",
+    "mirrors_of",
     "planar_stack",
     "shadow_log_prob",
     "undo_planar",

@@ -119,6 +119,12 @@ planar_stack = Exercise(
             "is no number: volume changes by its absolute value.",
         ),
         Misconception(
+            "negative determinants clamped",
+            _with_log_det(lambda z, after, start, u, w, b: (1 + _slope(z, w, b) * (u @ w)).clamp(min=1e-8).log()),
+            "You cut negative determinants off at a small number, and so report that the layer crushes space there. It "
+            "turns space over, and volume changes by the absolute value.",
+        ),
+        Misconception(
             "ψ at the output",
             _with_log_det(lambda z, after, start, u, w, b: (1 + _slope(after, w, b) * (u @ w)).abs().log()),
             "The points are right. The slope of tanh is taken where the layer has moved the point to. The derivative "
@@ -199,12 +205,12 @@ def _dot(u, w):
     return (u * w).sum(-1, keepdim=True)
 
 
-def _invertible_u(u, w, steepest):
+def _allowed_u(u, w, steepest):
     a = (u * w).sum(-1, keepdim=True)
     return u + (F.softplus(a) - 1 / steepest - a) * w / (w**2).sum(-1, keepdim=True)
 
 
-def _invertible_u_loop(u, w, steepest):
+def _allowed_u_loop(u, w, steepest):
     rows = []
     for direction, normal in zip(u, w, strict=True):
         a = direction @ normal
@@ -213,7 +219,7 @@ def _invertible_u_loop(u, w, steepest):
     return torch.stack(rows)
 
 
-def _invertible_u_by_parts(u, w, steepest):
+def _allowed_u_by_parts(u, w, steepest):
     """What is perpendicular to w stays, and what lies along w is replaced."""
     unit = w / w.norm(dim=-1, keepdim=True)
     across = u - _dot(u, unit) * unit
@@ -234,12 +240,12 @@ def _constraint_law(rng):
     return torch.tensor(u), torch.tensor(w), float(rng.choice([0.25, 1.0, 10 ** rng.uniform(-1, 1)]))
 
 
-invertible_u = Exercise(
-    name="invertible_u",
+allowed_u = Exercise(
+    name="allowed_u",
     arguments=("u", "w", "steepest"),
     returns="u",
-    reference=_invertible_u,
-    spellings={"loop": _invertible_u_loop, "along and across": _invertible_u_by_parts},
+    reference=_allowed_u,
+    spellings={"loop": _allowed_u_loop, "along and across": _allowed_u_by_parts},
     probes=[
         (_tensor([0.0]), _tensor([1.0]), 1.0),
         (_tensor([1.0, -2.0], [0.3, 0.4]), _tensor([1.5, 0.5], [-2.0, 1.0]), 0.25),
@@ -278,8 +284,26 @@ invertible_u = Exercise(
             "softplus stays above the limit and has a slope everywhere.",
         ),
         Misconception(
+            "ReLU",
+            _with_scalar(lambda a, s: F.relu(a) - 1 / s),
+            "A ReLU lies at the limit for all negative w·u, and is flat there: the determinant can reach 0, and "
+            "nothing leads away. Its smooth relative, the softplus, stays above.",
+        ),
+        Misconception(
+            "exponential",
+            _with_scalar(lambda a, s: a.exp() - 1 / s),
+            "Above the limit, and so invertible. But exp(1000) is infinite, and asked for is the softplus, which "
+            "grows no faster than w·u.",
+        ),
+        Misconception(
+            "scaled there and back",
+            _with_scalar(lambda a, s: (F.softplus(s * a) - 1) / s),
+            "Invertible as well: you scale h to the slope 1 and back. Asked for is the softplus of w·u itself, shifted "
+            "down to the limit.",
+        ),
+        Misconception(
             "corrected only beyond the limit",
-            lambda u, w, steepest: torch.where(_dot(u, w) < -1 / steepest, _invertible_u(u, w, steepest), u),
+            lambda u, w, steepest: torch.where(_dot(u, w) < -1 / steepest, _allowed_u(u, w, steepest), u),
             "You correct only what lies beyond the limit. At the limit û jumps: a small step of the optimiser becomes "
             "a large one. The softplus is for all u.",
         ),
@@ -358,20 +382,14 @@ def _undone_by_brent(y, u, w, bias):
     return np.array(rows)
 
 
-def _undone_by_guarded_newton(y, u, w, bias):
-    slope, rows = float(w @ u), []
-    for row in torch.tensor(y):
-        target = float(row @ torch.tensor(w))
-        ends = [target - abs(slope), target + abs(slope)]
-        a = target
-        for _ in range(120):
-            error = a + slope * math.tanh(a + bias) - target
-            ends[error > 0] = a
-            a -= error / (1 + slope * (1 - math.tanh(a + bias) ** 2))
-            if not ends[0] < a < ends[1]:
-                a = sum(ends) / 2
-        rows.append(row - math.tanh(a + bias) * torch.tensor(u))
-    return torch.stack(rows)
+def _undone_by_shrinking_steps(y, u, w, bias):
+    y, u, w = map(torch.tensor, (y, u, w))
+    inner = target = y @ w
+    step = torch.abs(u @ w)
+    for _ in range(90):
+        step = step / 2
+        inner = inner - step * torch.sign(inner + (u @ w) * torch.tanh(inner + bias) - target)
+    return y - torch.tanh(inner + bias)[:, None] * u
 
 
 def _iterated(step, times):
@@ -425,7 +443,7 @@ undo_planar = Exercise(
     arguments=("y", "u", "w", "bias"),
     returns="z",
     reference=_undone,
-    spellings={"Brent": _undone_by_brent, "Newton with a bracket": _undone_by_guarded_newton},
+    spellings={"Brent": _undone_by_brent, "shrinking steps": _undone_by_shrinking_steps},
     probes=[
         (np.array([[1.0 + math.tanh(1.0)]]), np.array([1.0]), np.array([1.0]), 0.0),
         (np.array([[0.5, -1.0], [2.0, 0.3]]), np.array([1.0, 0.5]), np.array([-0.6, 0.4]), 0.2),
@@ -434,7 +452,7 @@ undo_planar = Exercise(
     law=_undo_law,
     extremes=[
         (np.array([[15.0], [-300.0], [0.0]]), np.array([1000.0]), np.array([1.0]), 0.3),
-        (np.array([[0.002, 0.5], [-0.01, -900.0], [2.0, 3.0]]), np.array([-1.998, 7.0]), np.array([0.5, 0.0]), 0.0),
+        (np.array([[0.002, 0.5], [-0.01, -900.0], [2.0, 3.0]]), np.array([-1.98, 7.0]), np.array([0.5, 0.0]), 0.0),
     ],
     stable="a root finder that keeps the root between two ends, such as bisection or scipy.optimize.brentq",
     misconceptions=[
@@ -446,7 +464,7 @@ undo_planar = Exercise(
         ),
         Misconception(
             "fixed-point iteration",
-            _iterated(_fixed_point, 300),
+            _iterated(_fixed_point, 99),
             "You put z ← y − u tanh(w·z + b) again and again. That converges where |w·u| < 1, and jumps to and fro "
             "beyond. The equation for w·z is monotone: enclose its root and halve.",
         ),
@@ -479,4 +497,4 @@ undo_planar = Exercise(
     praise="An inverse exists and is cheap, though no formula gives it. So a planar flow has a density at any point.",
 )
 
-EXERCISES = (planar_stack, invertible_u, undo_planar, masked_log_prob, bound_curve, draws_needed, weighted_moments)
+EXERCISES = (planar_stack, allowed_u, undo_planar, masked_log_prob, bound_curve, draws_needed, weighted_moments)

@@ -29,7 +29,8 @@ def _shadow_loop(x, radius, mean, scale):
             middle = round((mean - angle) / (2 * math.pi))
             reach = 3 + int(2 * scale)
             for turn in range(middle - reach, middle + reach + 1):
-                terms.append(stats.norm.logpdf(angle + 2 * math.pi * turn, mean, scale))
+                distance = (angle + 2 * math.pi * turn - mean) / scale
+                terms.append(-(distance**2) / 2 - math.log(scale) - math.log(2 * math.pi) / 2)
         slope = radius * math.sin(math.acos(one / radius))
         results.append(special.logsumexp(terms) - math.log(slope))
     return results
@@ -38,10 +39,9 @@ def _shadow_loop(x, radius, mean, scale):
 def _shadow_torch(x, radius, mean, scale):
     """Fold the angle: modulo a turn, and then onto half a turn."""
     share = torch.acos(torch.tensor(x) / radius)
-    turns = 2 * math.pi * torch.arange(-4 - int(2 * scale), 5 + int(2 * scale)).double()
-    middle = math.remainder(mean, 2 * math.pi)
-    angles = torch.stack([share, -share], dim=-1)[..., None] + turns
-    log_angle = torch.distributions.Normal(middle, scale).log_prob(angles).flatten(1).logsumexp(1)
+    turns = torch.tensor(2 * np.pi * np.arange(-4 - int(2 * scale), 5 + int(2 * scale)))
+    distance = torch.stack([share, -share], dim=-1)[..., None] + turns - math.remainder(mean, 2 * math.pi)
+    log_angle = torch.logsumexp(-0.5 * (distance / scale) ** 2, dim=(1, 2)) - math.log(scale * math.sqrt(2 * math.pi))
     return log_angle - math.log(radius) - torch.log(torch.sin(share))
 
 
@@ -71,7 +71,7 @@ def _shadow_in_probabilities(x, radius, mean, scale):
 
 def _shadow_law(rng):
     """One to six places on the wall; an angle known well or not at all, near 0 or after many turns."""
-    radius, scale = 10 ** rng.uniform(-1, 1.5), float(10 ** rng.uniform(-0.7, 1.0))
+    radius, scale = 10 ** rng.uniform(-1, 1.5), float(10 ** rng.uniform(-0.7, 0.6))
     mean = float(rng.choice([0.0, rng.normal(0, 2), rng.normal(0, 60)]))
     share = rng.uniform(-0.99, 0.99, rng.integers(1, 7))
     share[rng.random(share.size) < 0.1] = 0.0
@@ -88,6 +88,8 @@ shadow_log_prob = Exercise(
         (np.array([0.0]), 2.0, 0.0, 100.0),
         (np.array([0.5, -0.3]), 1.0, 1.0, 0.4),
         (np.array([2.0, -1.5, 0.2]), 3.0, -2.5, 3.0),
+        (np.array([-0.9, -1.15, 0.1]), 1.2, 3.0, 0.45),
+        (np.array([-0.85]), 0.9, -3.0, 0.4),
         (np.array([-4.0, 0.0, 3.0]), 5.0, 200.0, 0.8),
     ],
     law=_shadow_law,
@@ -95,7 +97,7 @@ shadow_log_prob = Exercise(
         (np.array([0.9, -0.9, 0.1]), 1.0, 1.0, 0.001),
         (np.array([-20.0, 3.0]), 25.0, -1000.0, 0.01),
     ],
-    stable="a log-sum-exp over the branches; far from the mean every density is zero for a computer",
+    stable="a log-sum-exp over branches that are counted from `mean`; far from it every density is 0 for a computer",
     misconceptions=[
         Misconception(
             "one branch",
@@ -244,11 +246,14 @@ def _mirrors_with(target=1.0, factor=2.0, keep=False, least=1e-9, unit=True):
     return answer
 
 
-def _mirrors_by_qr(rotation):
-    """The vectors that LAPACK keeps: each takes a column to the far side of its axis."""
-    packed, _ = np.linalg.qr(rotation, mode="raw")
-    normals = np.tril(packed.T, -1) + np.eye(len(rotation))
-    return normals / np.linalg.norm(normals, axis=1, keepdims=True)
+def _mirrors_of_qr(rotation):
+    """The textbook's vectors: each takes a column to the side of its axis that is farther away."""
+    rest, normals = rotation.copy(), np.zeros_like(rotation)
+    for j in range(len(rotation)):
+        normal = rest[:, j] + np.where(rest[j, j] >= 0, 1, -1) * np.eye(len(rotation))[j]
+        normals[j] = normal / np.linalg.norm(normal)
+        rest = rest - 2 * np.outer(normals[j], normals[j] @ rest)
+    return normals
 
 
 def _rotation_law(rng):
@@ -268,8 +273,8 @@ def _rotation_law(rng):
 
 _TURN = np.array([[0.6, -0.8], [0.8, 0.6]])
 
-mirrors = Exercise(
-    name="mirrors",
+mirrors_of = Exercise(
+    name="mirrors_of",
     arguments=("rotation",),
     returns="normals",
     reference=_mirrors,
@@ -320,9 +325,9 @@ mirrors = Exercise(
         ),
         Misconception(
             "vectors of QR",
-            _mirrors_by_qr,
-            "These are the vectors behind a QR decomposition. Its mirrors take a column to the side of the axis that "
-            "is farther away, and what is left is a matrix of signs.",
+            _mirrors_of_qr,
+            "These are the vectors of a QR decomposition by Householder. Its mirrors take a column to the side of the "
+            "axis that is farther away, and what is left is a matrix of signs.",
         ),
     ],
     hints=[
@@ -507,4 +512,4 @@ fair_difference = Exercise(
     praise="A fair comparison of bounds, with its error. Which *model* is better it cannot tell: the gaps may differ.",
 )
 
-PROBLEMS = (shadow_log_prob, mirrors, fair_difference)
+PROBLEMS = (shadow_log_prob, mirrors_of, fair_difference)
