@@ -217,7 +217,7 @@ draws_needed = Exercise(
     reference=_draws_needed,
     spellings={"torch": _draws_torch, "logarithms": _draws_by_logarithms},
     probes=[
-        (np.array([0.0, math.log(3)]), 0.1),
+        (np.array([0.0, math.log(3)]), 0.12),
         (np.array([-2.0, -3.5, -1.0, -2.2]), 0.05),
         (np.array([0.4, 0.5, 0.45]), 0.5),
         (np.array([-0.7, -0.7]), 0.2),
