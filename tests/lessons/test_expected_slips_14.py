@@ -372,55 +372,86 @@ SLIPS = {
         lesson.weighted_moments,
         _moments_with(2, lambda log_w, z, mean: 1 / (log_w.softmax(0) ** 2).mean() / len(z) ** 2), "do not divide by S",
     ),
-    "14.8 arccos alone": (lesson.shadow_log_prob, _shadow(lambda ahead, mean: [ahead]), "the one angle that arccos"),
-    "14.8 two angles": (lesson.shadow_log_prob, _shadow(lambda ahead, mean: [ahead, -ahead]), "any number of whole"),
-    "14.8 one side": (lesson.shadow_log_prob, _shadow(_around(250, (1,))), "only for one of the two angles"),
-    "14.8 turns around 0": (lesson.shadow_log_prob, _shadow(_around(-120)), "counted from `mean`"),
-    "14.8 no Jacobian": (lesson.shadow_log_prob, _shadow(_around(250), lambda x, r: 1 + 0 * x), "per metre, not per"),
-    "14.8 the Jacobian turned over": (
+    "14.8 the average of the draws": (
+        lesson.two_gradients, lambda w, p, s: ((p - s).sum(0) / len(w), p.sum(0) / len(w) ** 2),
+        "the gradient of the ELBO",
+    ),
+    "14.8 weights not detached": (
+        lesson.two_gradients,
+        lambda w, p, s: (
+            (w.softmax(0) * (1 + w - w.softmax(0) @ w)) @ (p - s),
+            (w.softmax(0) ** 2 * (1 + 2 * w) - 2 * w.softmax(0) * (w.softmax(0) ** 2 @ w)) @ p,
+        ),
+        "detach them",
+    ),
+    "14.8 sticking the landing": (
+        lesson.two_gradients, lambda w, p, s: (w.softmax(0) @ (p - s), w.softmax(0) @ p), "turns w̃ into w̃²",
+    ),
+    "14.8 score kept": (
+        lesson.two_gradients, lambda w, p, s: (w.softmax(0) @ (p - s), w.softmax(0) ** 2 @ (p - s)), "in w̃² already",
+    ),
+    "14.8 softmax of twice": (
+        lesson.two_gradients, lambda w, p, s: (w.softmax(0) @ (p - s), (2 * w).softmax(0) @ p), "your squares sum to 1",
+    ),
+    "14.8 unstable": (
+        lesson.two_gradients,
+        lambda w, p, s: (w.exp() @ (p - s) / w.exp().sum(), w.exp() ** 2 @ p / w.exp().sum() ** 2), "0/0 no number",
+    ),
+    "14.8 descent": (
+        lesson.two_gradients, lambda w, p, s: (w.softmax(0) @ (s - p), -(w.softmax(0) ** 2) @ p), "sign is opposite",
+    ),
+    "14.8 the other way round": (
+        lesson.two_gradients, lambda w, p, s: (w.softmax(0) ** 2 @ p, w.softmax(0) @ (p - s)), "have changed places",
+    ),
+    "14.9 arccos alone": (lesson.shadow_log_prob, _shadow(lambda ahead, mean: [ahead]), "the one angle that arccos"),
+    "14.9 two angles": (lesson.shadow_log_prob, _shadow(lambda ahead, mean: [ahead, -ahead]), "any number of whole"),
+    "14.9 one side": (lesson.shadow_log_prob, _shadow(_around(250, (1,))), "only for one of the two angles"),
+    "14.9 turns around 0": (lesson.shadow_log_prob, _shadow(_around(-120)), "counted from `mean`"),
+    "14.9 no Jacobian": (lesson.shadow_log_prob, _shadow(_around(250), lambda x, r: 1 + 0 * x), "per metre, not per"),
+    "14.9 the Jacobian turned over": (
         lesson.shadow_log_prob, _shadow(_around(250), lambda x, r: 1 / np.sqrt(r**2 - x**2)), "spread thin: divide",
     ),
-    "14.8 without R": (
+    "14.9 without R": (
         lesson.shadow_log_prob, _shadow(_around(250), lambda x, r: np.sqrt(1 - (x / r) ** 2)), "that of the cosine",
     ),
-    "14.8 nearest": (
+    "14.9 nearest": (
         lesson.shadow_log_prob, _shadow(_around(250), combine=np.max), "The others are less probable and still count",
     ),
-    "14.8 by probabilities": (
+    "14.9 by probabilities": (
         lesson.shadow_log_prob, _shadow(_around(250), combine=lambda a, axis: np.log(np.exp(a).sum(axis))),
         "add up in logarithms",
     ),
-    "14.9 plus": (lesson.mirrors_of, _mirrors(lambda column, axis: axis + column), "−`rotation`"),
-    "14.9 the textbook's QR": (
+    "14.10 plus": (lesson.mirrors_of, _mirrors(lambda column, axis: axis + column), "−`rotation`"),
+    "14.10 the textbook's QR": (
         lesson.mirrors_of, _mirrors(lambda column, axis: column + (1 if column @ axis >= 0 else -1) * axis),
         "a QR decomposition by Householder",
     ),
-    "14.9 the matrix as it was": (
+    "14.10 the matrix as it was": (
         lesson.mirrors_of, _mirrors(lambda column, axis: axis - column, update=False), "It moves the other columns too",
     ),
-    "14.9 sign": (lesson.mirrors_of, _mirrors(lambda column, axis: column - axis), "the sign is opposite"),
-    "14.9 rounding errors": (
+    "14.10 sign": (lesson.mirrors_of, _mirrors(lambda column, axis: column - axis), "the sign is opposite"),
+    "14.10 rounding errors": (
         lesson.mirrors_of, _mirrors(lambda column, axis: axis - column, threshold=0), "made of rounding errors",
     ),
-    "14.9 normals in columns": (
+    "14.10 normals in columns": (
         lesson.mirrors_of, lambda q: _mirrors(lambda column, axis: axis - column)(q).T, "transposed",
     ),
-    "14.10 as reported": (lesson.fair_difference, _fair(lambda log_w, k: _bound(log_w)), "Each has its own k"),
-    "14.10 the first k": (lesson.fair_difference, _fair(lambda log_w, k: _bound(log_w[:k])), "you throw away"),
-    "14.10 the last k": (lesson.fair_difference, _fair(lambda log_w, k: _bound(log_w[-k:])), "The order of the"),
-    "14.10 ELBO": (lesson.fair_difference, _fair(lambda log_w, k: log_w.mean(0)), "looser than it need be"),
-    "14.10 drawn anew": (
+    "14.11 as reported": (lesson.fair_difference, _fair(lambda log_w, k: _bound(log_w)), "Each has its own k"),
+    "14.11 the first k": (lesson.fair_difference, _fair(lambda log_w, k: _bound(log_w[:k])), "you throw away"),
+    "14.11 the last k": (lesson.fair_difference, _fair(lambda log_w, k: _bound(log_w[-k:])), "The order of the"),
+    "14.11 ELBO": (lesson.fair_difference, _fair(lambda log_w, k: log_w.mean(0)), "looser than it need be"),
+    "14.11 drawn anew": (
         lesson.fair_difference,
         _fair(lambda log_w, k: _bound(np.random.default_rng().permutation(log_w)[:k])), "Called twice",
     ),
-    "14.10 unpaired": (
+    "14.11 unpaired": (
         lesson.fair_difference, _fair(error=lambda a, b: np.hypot(stats.sem(a), stats.sem(b))), "cancels in the",
     ),
-    "14.10 divided by N": (
+    "14.11 divided by N": (
         lesson.fair_difference, _fair(error=lambda a, b: np.std(a - b) / np.sqrt(len(a))), "N in place of N − 1",
     ),
-    "14.10 one picture": (lesson.fair_difference, _fair(error=lambda a, b: np.std(a - b, ddof=1)), "by √N"),
-    "14.10 B minus A": (lesson.fair_difference, lambda a, b: _fair()(b, a), "the sign is opposite"),
+    "14.11 one picture": (lesson.fair_difference, _fair(error=lambda a, b: np.std(a - b, ddof=1)), "by √N"),
+    "14.11 B minus A": (lesson.fair_difference, lambda a, b: _fair()(b, a), "the sign is opposite"),
 }  # fmt: skip
 
 
@@ -461,6 +492,13 @@ def test_an_expected_slip_is_told(slip):
                 log_w.softmax(0) @ z,
                 np.sqrt(np.diag(np.cov(z.T, ddof=0, aweights=log_w.softmax(0)).reshape(z.shape[1], -1))),
                 (2 * log_w.logsumexp(0) - (2 * log_w).logsumexp(0)).exp(),
+            ),
+        ),
+        (
+            lesson.two_gradients,
+            lambda w, p, s: (
+                torch.einsum("k,kp->p", w.softmax(0), p) - w.softmax(0) @ s,
+                torch.einsum("k,k,kp->p", w.softmax(0), w.softmax(0), p),
             ),
         ),
         (lesson.shadow_log_prob, _shadow(_around(250))),

@@ -179,6 +179,45 @@ def test_weighted_draws_have_the_moments_of_the_posterior():
     assert count.item() == pytest.approx(4001 * 2 * math.sqrt(math.pi) * scale.item() / 24, rel=1e-3)
 
 
+def _two_draws(mean, log_scale):
+    """Pairs of quadrature nodes for two draws of q, their mass, and log w for p(z) = N(0, 1), p(x|z) = N(2; z², 1)."""
+    nodes, mass = np.polynomial.hermite_e.hermegauss(60)
+    noise = np.stack(np.meshgrid(nodes, nodes), axis=-1).reshape(-1, 2)
+    mass = np.outer(mass, mass).ravel() / np.sum(mass) ** 2
+    z = mean + np.exp(log_scale) * noise
+    log_w = stats.norm.logpdf(z) + stats.norm.logpdf(2.0, z**2) - stats.norm.logpdf(z, mean, np.exp(log_scale))
+    return noise, mass, z, log_w
+
+
+def _expected_gradients(answer, mean, log_scale):
+    noise, mass, z, log_w = _two_draws(mean, log_scale)
+    slope = -z + (2.0 - z**2) * 2 * z + noise / np.exp(log_scale)  # of log w along z
+    paths = slope[:, :, None] * np.stack([np.ones_like(z), np.exp(log_scale) * noise], axis=-1)
+    scores = np.stack([noise / np.exp(log_scale), noise**2 - 1], axis=-1)
+    rows = [answer(*map(torch.tensor, row)) for row in zip(log_w, paths, scores, strict=True)]
+    return [mass @ np.array([np.asarray(row[part]) for row in rows]) for part in range(2)]
+
+
+def test_both_gradients_are_on_average_that_of_the_bound():
+    mean, log_scale = 0.6, -0.7
+
+    def bound(mean, log_scale):
+        _, mass, _, log_w = _two_draws(mean, log_scale)
+        return mass @ (special.logsumexp(log_w, axis=1) - math.log(2))
+
+    wanted = [
+        (bound(mean + 1e-5, log_scale) - bound(mean - 1e-5, log_scale)) / 2e-5,
+        (bound(mean, log_scale + 1e-5) - bound(mean, log_scale - 1e-5)) / 2e-5,
+    ]
+    for got in _expected_gradients(lesson.two_gradients._reference, mean, log_scale):
+        assert got == pytest.approx(wanted, abs=1e-4)
+    # and what the misconceptions say of the score holds: without it, or with w̃ for w̃², the average is another
+    biased = _expected_gradients(
+        lambda *arguments: misconceived(lesson.two_gradients, "w̃ for w̃²", *arguments), mean, log_scale
+    )[1]
+    assert np.max(np.abs(biased - wanted)) > 0.05
+
+
 # --- problems ---------------------------------------------------------------------------------------------------------
 
 

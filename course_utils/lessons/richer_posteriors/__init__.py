@@ -8,6 +8,7 @@ from course_utils.lessons.richer_posteriors.exercises import (
     draws_needed,
     masked_log_prob,
     planar_stack,
+    two_gradients,
     undo_planar,
     weighted_moments,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "mirrors_of",
     "planar_stack",
     "shadow_log_prob",
+    "two_gradients",
     "undo_planar",
     "weighted_moments",
 ]

@@ -8,7 +8,12 @@ import torch.nn.functional as F
 from scipy import optimize
 
 from course_utils.lessons.richer_posteriors.exercises_masked import masked_log_prob
-from course_utils.lessons.richer_posteriors.exercises_weights import bound_curve, draws_needed, weighted_moments
+from course_utils.lessons.richer_posteriors.exercises_weights import (
+    bound_curve,
+    draws_needed,
+    two_gradients,
+    weighted_moments,
+)
 from course_utils.workshop.exercises import Exercise, Misconception
 
 
@@ -497,4 +502,13 @@ undo_planar = Exercise(
     praise="An inverse exists and is cheap, though no formula gives it. So a planar flow has a density at any point.",
 )
 
-EXERCISES = (planar_stack, allowed_u, undo_planar, masked_log_prob, bound_curve, draws_needed, weighted_moments)
+EXERCISES = (
+    planar_stack,
+    allowed_u,
+    undo_planar,
+    masked_log_prob,
+    bound_curve,
+    draws_needed,
+    weighted_moments,
+    two_gradients,
+)

@@ -463,3 +463,137 @@ weighted_moments = Exercise(
     ),
     praise="Anything that can be asked of a posterior can be asked of its weighted draws, if enough of them count.",
 )
+
+
+# --- the encoder's gradient -------------------------------------------------------------------------------------------
+
+
+def _two_gradients(log_w, paths, scores):
+    share = torch.softmax(log_w, 0)
+    return share @ (paths - scores), share**2 @ paths
+
+
+def _two_gradients_by_autograd(log_w, paths, scores):
+    nudge = torch.zeros(paths.shape[1], dtype=paths.dtype, requires_grad=True)
+    bound = torch.logsumexp(log_w + (paths - scores) @ nudge, 0)
+    held = (log_w - torch.logsumexp(log_w, 0)).exp().square().detach()
+    surrogate = held @ (paths @ nudge)
+    return torch.autograd.grad(bound, nudge)[0], torch.autograd.grad(surrogate, nudge)[0]
+
+
+def _two_gradients_loop(log_w, paths, scores):
+    w = [math.exp(one - max(log_w.tolist())) for one in log_w.tolist()]
+    first, second = np.zeros(paths.shape[1]), np.zeros(paths.shape[1])
+    for one, path, score in zip(w, paths.numpy(), scores.numpy(), strict=True):
+        first += one / sum(w) * (path - score)
+        second += one * one / sum(w) / sum(w) * path
+    return first, second
+
+
+def _weighted_not_held(log_w, paths, scores):
+    """Both gradients of sums of weights times log-weights, in which the weights are differentiated too."""
+    leaf = log_w.clone().requires_grad_()
+    share = leaf.softmax(0)
+    sums = (share * leaf).sum(), (share**2 * leaf).sum()
+    slopes = [torch.autograd.grad(one, leaf, retain_graph=True)[0] for one in sums]
+    return slopes[0] @ (paths - scores), slopes[1] @ paths
+
+
+def _with_second(second_of):
+    """Build a misconception about the second gradient, from (shares, paths, scores)."""
+    return lambda log_w, paths, scores: (
+        _two_gradients(log_w, paths, scores)[0],
+        second_of(log_w.softmax(0), paths, scores),
+    )
+
+
+def _with_weights(weights_of):
+    """Build a misconception about the weights, from the log-weights."""
+    return lambda log_w, paths, scores: (
+        weights_of(log_w) @ (paths - scores),
+        weights_of(log_w) ** 2 @ paths,
+    )
+
+
+def _gradients_law(rng):
+    """One to six draws, one to four parameters; log-weights around any place, alike or far apart."""
+    draws, size = rng.integers(1, 7), rng.integers(1, 5)
+    log_w = rng.normal(rng.normal(0, 2), rng.choice([0.3, 1.0, 2.5]), draws)
+    return torch.tensor(log_w), *(torch.tensor(rng.normal(0, 1.5, (draws, size))) for _ in range(2))
+
+
+two_gradients = Exercise(
+    name="two_gradients",
+    arguments=("log_w", "paths", "scores"),
+    returns=("standard", "doubly reparameterised"),
+    reference=_two_gradients,
+    spellings={"autograd": _two_gradients_by_autograd, "loop": _two_gradients_loop},
+    probes=[
+        (_tensor(-1.0), _tensor([2.0]), _tensor([0.5])),
+        (_tensor(0.0, math.log(3)), _tensor([1.0, -2.0], [3.0, 0.5]), _tensor([0.4, 1.0], [-1.2, 0.3])),
+        (_tensor(-4.0, -2.5, -3.2), _tensor([0.7], [-1.1], [2.0]), _tensor([1.3], [0.2], [-0.6])),
+    ],
+    law=_gradients_law,
+    extremes=[
+        (_tensor(-1000.0, -1001.0), _tensor([1.0, 0.3], [-2.0, 0.8]), _tensor([0.5, 0.2], [0.1, -0.4])),
+        (_tensor(1000.0, 998.5, 999.0), _tensor([1.0], [-2.0], [0.6]), _tensor([0.5], [0.1], [1.1])),
+    ],
+    stable="torch.softmax of the log-weights",
+    misconceptions=[
+        Misconception(
+            "the same weight for all",
+            lambda log_w, paths, scores: ((paths - scores).mean(0), paths.mean(0) / len(paths)),
+            "You average over the draws: that is the gradient of the ELBO. Differentiate the logarithm of the mean "
+            "weight: each draw's gradient counts with its share of the weights.",
+        ),
+        Misconception(
+            "weights not held",
+            _weighted_not_held,
+            "These are the gradients of Σ w̃ log w and of Σ w̃² log w, with weights that are differentiated too. In the "
+            "gradient of 𝓛_k the weights come out of the chain rule, as numbers: detach them.",
+        ),
+        Misconception(
+            "w̃ for w̃²",
+            _with_second(lambda share, paths, scores: share @ paths),
+            "The first is right. In the second you drop the score and keep the weights. With more than one draw the "
+            "score does not vanish on average, since a weight depends on its draw: what replaces it turns w̃ into w̃².",
+        ),
+        Misconception(
+            "score kept in the second",
+            _with_second(lambda share, paths, scores: share**2 @ (paths - scores)),
+            "The first is right. The second still has the score: it has been turned into a path, and is in w̃² already.",
+        ),
+        Misconception(
+            "squares normalised",
+            _with_second(lambda share, paths, scores: share**2 / (share**2).sum() @ paths),
+            "The first is right. In the second your squares sum to 1. They are not to: w̃² is at most w̃.",
+        ),
+        Misconception(
+            "first without the score",
+            lambda log_w, paths, scores: (log_w.softmax(0) @ paths, log_w.softmax(0) ** 2 @ paths),
+            "The second is right. In the first the score is missing: φ stands in log q(z) as well, not only in z.",
+        ),
+        Misconception(
+            "score added",
+            lambda log_w, paths, scores: (log_w.softmax(0) @ (paths + scores), log_w.softmax(0) ** 2 @ paths),
+            "The second is right. log q is subtracted in log w, so its score is subtracted in the gradient.",
+        ),
+        Misconception(
+            "not normalised",
+            _with_weights(lambda log_w: log_w.exp() / len(log_w)),
+            "You weigh with w/k, and so differentiate the mean weight, p(x). The logarithm divides by it: the weights "
+            "sum to 1.",
+        ),
+        Misconception(
+            "no maximum taken out",
+            _with_weights(lambda log_w: log_w.exp() / log_w.exp().sum()),
+            "Right on paper. But exp(−1000) is zero for a computer, and 0/0 no number: softmax takes the largest out.",
+        ),
+    ],
+    hints=(
+        "Differentiate log (1/k) Σ exp(log w): which factor stands before the gradient of each log w?",
+        "It is w̃ = w/Σw, a softmax. The gradient of log w = log p(x, z) − log q(z) is its path minus the score.",
+        "`share = torch.softmax(log_w, 0)`; then `share @ (paths - scores)`, and `share**2 @ paths`.",
+    ),
+    praise="Two estimates of one gradient. With one draw the second is sticking the landing.",
+)
