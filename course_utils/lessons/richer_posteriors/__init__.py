@@ -1,4 +1,4 @@
-"""Lesson 14, richer posteriors: its exercises, its problems, and questions about earlier lessons."""
+"""Lesson 14, richer posteriors: its explorers, its exercises, its problems, and questions about earlier lessons."""
 
 from course_utils.lessons import close
 from course_utils.lessons.richer_posteriors.exercises import (
@@ -12,24 +12,90 @@ from course_utils.lessons.richer_posteriors.exercises import (
     undo_planar,
     weighted_moments,
 )
+from course_utils.lessons.richer_posteriors.explorers import (
+    COLOURS,
+    DRAWS,
+    EXPLORERS,
+    MEAN,
+    THETA,
+    density_of,
+    draw_density,
+    exact_gradients,
+    gradients_of,
+    layers,
+    many_draws,
+    one_layer,
+    signal,
+    signal_to_noise,
+    small_log_joint,
+    target_density,
+    two_humps,
+)
+from course_utils.lessons.richer_posteriors.models import (
+    LAYERS,
+    POTENTIALS,
+    SEEDS,
+    PlanarFits,
+    black_digits,
+    fit_planar,
+    forked_wave,
+    kl_by_quadrature,
+    planar_fits,
+    split_digits,
+    split_wave,
+    two_latent_vae,
+    two_moons,
+    wave,
+)
 from course_utils.lessons.richer_posteriors.problems import PROBLEMS, fair_difference, mirrors_of, shadow_log_prob
 from course_utils.lessons.richer_posteriors.recall import RECALL
 
 close(__name__)
 
 __all__ = [
+    "COLOURS",
+    "DRAWS",
     "EXERCISES",
+    "EXPLORERS",
+    "LAYERS",
+    "MEAN",
+    "POTENTIALS",
     "PROBLEMS",
     "RECALL",
+    "SEEDS",
+    "THETA",
+    "PlanarFits",
     "allowed_u",
+    "black_digits",
     "bound_curve",
+    "density_of",
+    "draw_density",
     "draws_needed",
+    "exact_gradients",
     "fair_difference",
+    "fit_planar",
+    "forked_wave",
+    "gradients_of",
+    "kl_by_quadrature",
+    "layers",
+    "many_draws",
     "masked_log_prob",
     "mirrors_of",
+    "one_layer",
+    "planar_fits",
     "planar_stack",
     "shadow_log_prob",
+    "signal",
+    "signal_to_noise",
+    "small_log_joint",
+    "split_digits",
+    "split_wave",
+    "target_density",
     "two_gradients",
+    "two_humps",
+    "two_latent_vae",
+    "two_moons",
     "undo_planar",
+    "wave",
     "weighted_moments",
 ]

@@ -166,10 +166,7 @@ def _draws_by_logarithms(log_w, gap):
     size = len(log_w)
     moments = [special.logsumexp(power * np.array(log_w)) - math.log(size) for power in (1, 2)]
     variance = max(math.expm1(moments[1] - 2 * moments[0]), 0.0) * size / (size - 1)
-    count = 1
-    while variance / (2 * count) > gap:
-        count += 1
-    return variance, count
+    return variance, max(-int(-variance / gap // 2), 1)
 
 
 def _ratio(log_w):
