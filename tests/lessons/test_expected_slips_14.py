@@ -314,31 +314,31 @@ SLIPS = {
         lesson.bound_curve, lambda log_w: (torch.logcumsumexp(log_w.flip(0), 0) - torch.log(_k(log_w))).mean(1),
         "in reverse order",
     ),
-    "14.6 variance of the logs": (
+    "14.7 variance of the logs": (
         lesson.draws_needed, _needed(lambda log_w: np.var(log_w, ddof=1)), "the variance of the log-weights",
     ),
-    "14.6 not in units of the mean": (
+    "14.7 not in units of the mean": (
         lesson.draws_needed, _needed(lambda log_w: np.var(np.exp(log_w), ddof=1)), "Multiply all weights by 10",
     ),
-    "14.6 S in the divisor": (
+    "14.7 S in the divisor": (
         lesson.draws_needed, _needed(lambda log_w: len(log_w) * np.sum(special.softmax(log_w) ** 2) - 1), "S − 1",
     ),
-    "14.6 without the ½": (
+    "14.7 without the ½": (
         lesson.draws_needed, _needed(_relative, lambda variance, gap: max(1, math.ceil(variance / gap))),
         "Twice as many draws",
     ),
-    "14.6 an error bar": (
+    "14.7 an error bar": (
         lesson.draws_needed, _needed(_relative, lambda variance, gap: max(1, math.ceil(variance / gap**2))),
         "like 1/√k",
     ),
-    "14.6 int": (
+    "14.7 int": (
         lesson.draws_needed, _needed(_relative, lambda variance, gap: max(1, int(variance / gap / 2))), "round up",
     ),
-    "14.6 none": (
+    "14.7 none": (
         lesson.draws_needed, _needed(_relative, lambda variance, gap: math.ceil(variance / gap / 2)),
         "one is needed to have a bound",
     ),
-    "14.6 unstable": (
+    "14.7 unstable": (
         lesson.draws_needed,
         _needed(
             lambda log_w: np.var(np.exp(log_w) / np.mean(np.exp(log_w)), ddof=1),
@@ -346,29 +346,29 @@ SLIPS = {
         ),
         "0/0 no number",
     ),
-    "14.7 all alike": (lesson.weighted_moments, lambda log_w, z: _moments(0 * log_w + 1 / len(z), z), "describe q"),
-    "14.7 no maximum": (
+    "14.6 all alike": (lesson.weighted_moments, lambda log_w, z: _moments(0 * log_w + 1 / len(z), z), "describe q"),
+    "14.6 no maximum": (
         lesson.weighted_moments, lambda log_w, z: _moments(log_w.exp() / log_w.exp().sum(), z), "A constant cancels",
     ),
-    "14.7 divided by S": (
+    "14.6 divided by S": (
         lesson.weighted_moments, lambda log_w, z: _moments(log_w.exp() / len(log_w), z), "p(x) is still in these",
     ),
-    "14.7 log-weights": (
+    "14.6 log-weights": (
         lesson.weighted_moments, lambda log_w, z: _moments(log_w / log_w.sum(), z), "You normalised the log-weights",
     ),
-    "14.7 scale of q": (
+    "14.6 scale of q": (
         lesson.weighted_moments, _moments_with(1, lambda log_w, z, mean: z.std(0, correction=0)), "which is q's",
     ),
-    "14.7 variance": (
+    "14.6 variance": (
         lesson.weighted_moments,
         _moments_with(1, lambda log_w, z, mean: log_w.softmax(0) @ (z - mean) ** 2), "the square of the right answer",
     ),
-    "14.7 error of the mean": (
+    "14.6 error of the mean": (
         lesson.weighted_moments,
         _moments_with(1, lambda log_w, z, mean: (log_w.softmax(0) ** 2 @ (z - mean) ** 2).sqrt()),
         "the standard error of the mean",
     ),
-    "14.7 effective share": (
+    "14.6 effective share": (
         lesson.weighted_moments,
         _moments_with(2, lambda log_w, z, mean: 1 / (log_w.softmax(0) ** 2).mean() / len(z) ** 2), "do not divide by S",
     ),

@@ -508,7 +508,7 @@ EXERCISES = (
     undo_planar,
     masked_log_prob,
     bound_curve,
-    draws_needed,
     weighted_moments,
+    draws_needed,
     two_gradients,
 )
