@@ -375,7 +375,7 @@ def _fair_loop(log_w_a, log_w_b):
     for column_a, column_b in zip(log_w_a.T, log_w_b.T, strict=True):
         bounds = []
         for column in (column_a, column_b):
-            estimates = [special.logsumexp(group) - math.log(k) for group in itertools.combinations(column, k)]
+            estimates = [np.logaddexp.reduce(group) - math.log(k) for group in itertools.combinations(column, k)]
             bounds.append(sum(estimates) / len(estimates))
         differences.append(bounds[0] - bounds[1])
     return sum(differences) / len(differences), stats.sem(differences)
