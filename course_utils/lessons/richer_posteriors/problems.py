@@ -481,8 +481,8 @@ fair_difference = Exercise(
         Misconception(
             "drawn with repetition",
             _compared(_drawn_with_repetition),
-            "You let a draw occur twice in a choice. Then the mean is over fewer than k different weights, and the "
-            "bound comes out too low.",
+            "You let a draw occur twice in a choice. Then the mean is over fewer than k different weights, and on "
+            "average the bound comes out too low.",
         ),
         Misconception(
             "as if the pictures were others",
