@@ -100,7 +100,7 @@ def _draw_one_layer(parts, strength, tilt, bend, rule):
     after = before + actual * np.tanh(before)
     parts.curve.set_data(before, after)
     falls = 1 + actual * (1 - np.tanh(before) ** 2) < 0
-    parts.folded.set_data(before, np.where(falls, after, np.nan))
+    parts.folded.set_data(before[falls], after[falls])
     verdict = (
         "The curve falls in the middle: three points arrive where one should, and the layer folds the plane"
         if falls.any()
@@ -260,7 +260,7 @@ def _draw_many_draws(parts, draws, mean, scale):
     overlap = np.minimum(implied, np.exp(log_p)).sum() * (_Z[1] - _Z[0])
     return (
         f"q has mean {mean:.1f} and scale {scale:.1f}. With k = {draws} the bound lies {max(-values[upto - 1], 0):.3f} "
-        f"nats below log p(x), and q_k has {overlap:.0%} of its mass in common with the posterior."
+        f"nats below log p(x), and the picked draw has {overlap:.0%} of its mass in common with the posterior."
     )
 
 
@@ -333,17 +333,22 @@ def exact_gradients(variance: float, draws=DRAWS) -> np.ndarray:
 
 @functools.cache
 def signal_to_noise(variance: float, repeats: int = 3000) -> dict[str, np.ndarray]:
-    """Return |mean| / standard deviation (C,) at `DRAWS` of three gradients; the mean is exact, the noise sampled."""
+    """Return |mean| / standard deviation (C,) at `DRAWS` of three gradients; the mean is exact, the noise sampled.
+
+    Where there is no noise at all but rounding, the ratio is infinite.
+    """
     exact = np.abs(exact_gradients(variance))
     noise = {
         estimator: np.stack([gradients_of(estimator, k, variance, repeats).std(1).numpy() for k in DRAWS], 1)
         for estimator in bounds.ESTIMATORS
     }
-    return {
-        "encoder": exact[0] / noise["standard"][0],
-        "encoder, DReG": exact[0] / noise["dreg"][0],
-        "decoder": exact[1] / noise["standard"][1],
-    }
+    with np.errstate(divide="ignore"):
+        ratios = {
+            "encoder": exact[0] / noise["standard"][0],
+            "encoder, DReG": exact[0] / noise["dreg"][0],
+            "decoder": exact[1] / noise["standard"][1],
+        }
+    return {name: np.where(ratio < 1e6, ratio, np.inf) for name, ratio in ratios.items()}
 
 
 COLOURS = {"encoder": palette.warning, "encoder, DReG": palette.approximation, "decoder": palette.model}
@@ -368,9 +373,11 @@ def _draw_signal(parts, draws, variance):
     parts.q.set_data(parts.z, np.exp(normal_log_prob(parts.z, MEAN, math.sqrt(variance))))
     ratios, upto = signal_to_noise(variance), DRAWS.index(draws) + 1
     for name, curve in parts.curves.items():
-        curve.set_data(DRAWS[:upto], ratios[name][:upto])
-    words = ", ".join(f"{name} {values[upto - 1]:.2f}" for name, values in ratios.items())
-    return f"Variance of q {variance} (the posterior's is 0.5), k = {draws}: signal over noise is, for the {words}."
+        finite = np.isfinite(ratios[name][:upto])
+        curve.set_data(np.array(DRAWS[:upto])[finite], ratios[name][:upto][finite])
+    now = {name: values[upto - 1] for name, values in ratios.items()}
+    words = "; ".join(f"{name} {f'{value:.2f}' if np.isfinite(value) else 'no noise'}" for name, value in now.items())
+    return f"Variance of q {variance} (the posterior's is 0.5), k = {draws}. Signal over noise: {words}."
 
 
 def signal():
