@@ -152,7 +152,7 @@ def expected_bound(log_weights: Any, log_mass: Any, draws: int | Sequence[int]) 
     top = log_weights.max()
     s = _log_t(log_weights - top, int(counts.max()))
     log_powers = counts[..., None] * _log_laplace(log_weights - top, log_mass, s)
-    integrals = _STEP * np.sum(np.exp(-np.exp(s)) - np.exp(log_powers), axis=-1)
+    integrals = _STEP * np.sum(np.exp(-_exp(s)) - np.exp(log_powers), axis=-1)
     return integrals + top - np.log(counts)
 
 
@@ -177,27 +177,33 @@ def implicit_log_prob(log_joint: Any, log_q: Any, log_weights: Any, log_mass: An
     log_q = check_array("log_q", log_q, shape=(len(log_joint),))
     log_weights, log_mass = _check_grid(log_weights, log_mass)
     draws = check_scalar("draws", draws, integer=True, minimum=1)
+    if draws == 1:
+        return log_q
     top = max(log_weights.max(), (log_joint - log_q).max())
-    s = _log_t(np.append(log_weights, log_joint - log_q) - top, draws)
+    s = _log_t(log_weights - top, draws)
     log_powers = (draws - 1) * _log_laplace(log_weights - top, log_mass, s)
     # 1 / (w + S) = ∫ e^{−t (w + S)} dt, and dt = t ds
-    exponents = s + log_powers - np.exp(s + (log_joint - log_q - top)[:, None])
+    exponents = s + log_powers - _exp(s + (log_joint - log_q - top)[:, None])
     return log_joint - top + math.log(draws * _STEP) + logsumexp(exponents, axis=1)
 
 
 def _log_laplace(log_weights: np.ndarray, log_mass: np.ndarray, s: np.ndarray) -> np.ndarray:
     """Return log E_q[exp(−e^s w)] at each s, in blocks that bound the memory."""
     blocks = np.array_split(s, max(1, len(s) * len(log_weights) // 4_000_000))
-    return np.concatenate([logsumexp(log_mass - np.exp(part[:, None] + log_weights), axis=1) for part in blocks])
+    return np.concatenate([logsumexp(log_mass - _exp(part[:, None] + log_weights), axis=1) for part in blocks])
+
+
+def _exp(x: np.ndarray) -> np.ndarray:
+    """Return e^x, and 1e304 where it would overflow."""
+    return np.exp(np.minimum(x, 700.0))
 
 
 def _log_t(log_weights: np.ndarray, draws: int) -> np.ndarray:
     """Return the places s = log t of the quadrature, for log-weights of at most 0: all where the integrand is not 0.
 
-    Below, 1 − φ^K is less than K t; above, exp(−t w) is 0 for all weights but those too small to matter.
+    Below, 1 − φ^K is less than K t; above, exp(−t w) is 0 for the smallest weight, too.
     """
-    smallest = max(log_weights.min(), -700.0)
-    return np.arange(-40.0 - math.log(draws), 6.0 - smallest, _STEP)
+    return np.arange(-40.0 - math.log(draws), 6.0 - log_weights.min(), _STEP)
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------
@@ -220,4 +226,5 @@ def _check_grid(log_weights: Any, log_mass: Any) -> tuple[np.ndarray, np.ndarray
     if not abs(total - 1) < 1e-3:
         raise ValueError(f"log_mass must be logarithms of probabilities that sum to 1; they sum to {total:.6g}")
     held = log_mass > -700  # points that q never visits
-    return log_weights[held], log_mass[held]
+    # a missing thousandth would count at every log t from −40 on
+    return log_weights[held], log_mass[held] - logsumexp(log_mass[held])

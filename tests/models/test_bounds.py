@@ -82,6 +82,15 @@ def test_a_weight_of_two_values_against_the_binomial_sum():
         assert bounds.expected_bound(log_weights, np.log(mass), draws) == pytest.approx(expected, abs=1e-9)
 
 
+def test_masses_are_normalised_and_no_weight_is_too_small():
+    for draws in (1, 100, 1000):
+        assert bounds.expected_bound(np.zeros(3), np.log([0.3331, 0.3331, 0.3331]), draws) == pytest.approx(0, abs=1e-9)
+    assert bounds.expected_bound([0.0, -2000.0], np.log([0.5, 0.5]), 1) == pytest.approx(-1000, abs=1e-6)
+    # both, one or none of two draws has weight 1
+    expected = 0.25 * 0 + 0.5 * math.log(0.5) + 0.25 * -2000
+    assert bounds.expected_bound([0.0, -2000.0], np.log([0.5, 0.5]), 2) == pytest.approx(expected, abs=1e-6)
+
+
 @given(st.integers(0, 1000), st.floats(-800, 800))
 @settings(max_examples=20, deadline=None)
 def test_the_bound_rises_with_the_draws_and_moves_with_the_weights(seed, height):
