@@ -8,12 +8,12 @@ GRID = "the gap is more than three nats per test digit"
 NODES = "and = by 500 draws"
 MASS = "the new density integrates to one, over the new places"
 PLANAR = "log|1 + ψᵀu| = the log-determinant of autograd's Jacobian, at 20 points"
-FOLD = "the 'ELBO' of a folded layer exceeds log p(x) = 0 by a third of a nat or more"
+FOLD = "counted once for each place, at its leftmost origin, the stated density integrates to less than a quarter"
 LIMIT = "w·û is at least −1, for 1000 layers"
 ACROSS = "across w, û is u"
 RULE = "the course's rule gives the same"
 MIRROR = "one reflection turns a diagonal covariance into the wanted one"
-BENT = "and no family's ELBO exceeds log p"
+BENT = "planar layers leave less than turning"
 TRIANGLE = "no output sees a later coordinate: the Jacobian is triangular"
 SCALES = "Σ log s = the log-determinant of autograd's Jacobian"
 FIRST = "𝓛₁ is the ELBO"
@@ -59,9 +59,9 @@ MUTANTS = {
         "torch.log(torch.abs(psi @ u))",
         PLANAR,
     ),
-    "a fold's density multiplied": (
-        "log_stated = stats.norm.logpdf(a) - np.log(",
-        "log_stated = stats.norm.logpdf(a) + np.log(",
+    "every origin of a folded place counted": (
+        "first_arrival = after >= np.maximum.accumulate(after)",
+        "first_arrival = after >= after.min()",
         FOLD,
     ),
     "no constraint at all": ("wanted = torch.nn.functional.softplus(along) - 1", "wanted = along", LIMIT),
@@ -80,7 +80,7 @@ MUTANTS = {
         "return z - (z @ v)[..., None] * v / (v @ v)",
         MIRROR,
     ),
-    "planar layers without their log-determinant": (
+    "the log-determinant of planar layers with the wrong sign": (
         "return mean + torch.exp(log_var / 2) * z, log_q - log_det - log_var.sum(-1) / 2",
         "return mean + torch.exp(log_var / 2) * z, log_q + log_det - log_var.sum(-1) / 2",
         BENT,
@@ -101,7 +101,11 @@ MUTANTS = {
         TEN,
     ),
     "one draw whatever k is": ("- phi**k) for k in counts]", "- phi) for k in counts]", TEN),
-    "without Frullani's other half": ("0.25 * np.sum(np.exp(-np.exp(s)) - phi**k)", "0.25 * np.sum(-(phi**k))", FIRST),
+    "without Frullani's other half": (
+        "0.25 * np.sum(np.exp(-np.exp(log_t)) - phi**k)",
+        "0.25 * np.sum(-(phi**k))",
+        FIRST,
+    ),
     "picks without weights": (
         "shares = (w / w.sum(0)).cumsum(0)",
         "shares = np.full_like(w, 0.2).cumsum(0)",
