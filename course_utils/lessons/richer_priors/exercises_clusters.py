@@ -362,6 +362,18 @@ above_chance = Exercise(
             "themselves; to compare fairly, each shuffle gets its own.",
         ),
         Misconception(
+            "0/0",
+            _with_score(lambda score, shuffled: np.divide(score - shuffled.mean(), 1 - shuffled.mean())),
+            "Right, until shuffled clusters are perfect too, as one cluster for every point is for purity. Then you "
+            "divide 0 by 0; the answer asked for is 0.",
+        ),
+        Misconception(
+            "classes shuffled",
+            _against(lambda classes, clusters, orders, score: np.mean([score(classes[o], clusters) for o in orders])),
+            "You put the classes into each order and left the clusters alone. That is as good on average, but it is "
+            "another set of shuffles: asked for is `clusters[order]`.",
+        ),
+        Misconception(
             "difference",
             _with_score(lambda score, shuffled: score - shuffled.mean()),
             "You took the difference. A perfect clustering should have 1: divide by how much there was to gain above "

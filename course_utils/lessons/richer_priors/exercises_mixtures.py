@@ -73,12 +73,16 @@ def _kl_loop(noise, mean, log_var, weights, prior_means, prior_log_vars):
     return means, errors
 
 
-def _kl_with(log_p_of, log_q_of=lambda z, noise, log_var: _log_q(noise, log_var), draw_of=_draw):
+def _log_q_at(z, noise, mean, log_var):
+    return -0.5 * (math.log(2 * math.pi) + log_var + (z - mean) ** 2 * (-log_var).exp()).sum(-1)
+
+
+def _kl_with(log_p_of, log_q_of=lambda z, noise, mean, log_var: _log_q(noise, log_var), draw_of=_draw):
     """Build a misconception from log p(z), log q(z) and the draw."""
 
     def answer(noise, mean, log_var, weights, prior_means, prior_log_vars):
         z = draw_of(noise, mean, log_var)
-        return _estimated(log_q_of(z, noise, log_var) - log_p_of(z, weights, prior_means, prior_log_vars))
+        return _estimated(log_q_of(z, noise, mean, log_var) - log_p_of(z, weights, prior_means, prior_log_vars))
 
     return answer
 
@@ -111,6 +115,12 @@ def _with_kl(kl_of):
     return answer
 
 
+def _entropy_known(log_var, log_p):
+    entropy = 0.5 * (math.log(2 * math.pi) + 1 + log_var).sum(-1)
+    average, error = _estimated(-log_p)
+    return average - entropy, error
+
+
 def _self_normalised(noise, mean, log_var, *prior):
     ratios = _log_q(noise, log_var) - _mixture(_draw(noise, mean, log_var), *prior)
     worth = (-ratios).softmax(0)
@@ -119,19 +129,18 @@ def _self_normalised(noise, mean, log_var, *prior):
 
 
 def _draws_of_the_prior(noise, mean, log_var, *prior):
-    scale = (-0.5 * log_var).exp()
-    log_q = -0.5 * (math.log(2 * math.pi) + log_var + ((noise - mean) * scale) ** 2).sum(-1)
-    return _estimated(log_q - _mixture(noise, *prior))
+    return _estimated(_log_q_at(noise, noise, mean, log_var) - _mixture(noise, *prior))
 
 
 def _mixture_law(rng):
-    """Two to six draws for one to four images, one to three latents, one to four components, some of them far away."""
+    """Two to six draws for one to four images, one to three latents, one to four components; some q equal to one."""
     draws, images, latents, parts = rng.integers(2, 7), rng.integers(1, 5), rng.integers(1, 4), rng.integers(1, 5)
     noise = rng.standard_normal((draws, images, latents))
     prior_means = rng.normal(0, 1.5, (parts, latents))
-    mean = prior_means[rng.integers(0, parts, images)] + rng.normal(0, 0.7, (images, latents))
-    log_var = rng.uniform(-3, 0.5, (images, latents))
     prior_log_vars = rng.uniform(-2, 1.5, (parts, latents))
+    nearest, away = rng.integers(0, parts, images), rng.random((images, 1)) < 0.6
+    mean = prior_means[nearest] + away * rng.normal(0, 0.7, (images, latents))
+    log_var = np.where(away, rng.uniform(-3, 0.5, (images, latents)), prior_log_vars[nearest])
     weights = rng.dirichlet(np.full(parts, 2.0))
     weights = np.maximum(weights, 1e-3) / np.maximum(weights, 1e-3).sum()
     return tuple(map(torch.tensor, (noise, mean, log_var, weights, prior_means, prior_log_vars)))
@@ -238,12 +247,37 @@ kl_to_mixture = Exercise(
         ),
         Misconception(
             "e^log_var as the scale",
-            _kl_with(_mixture, draw_of=lambda noise, mean, log_var: mean + log_var.exp() * noise),
+            _kl_with(_mixture, log_q_of=_log_q_at, draw_of=lambda noise, mean, log_var: mean + log_var.exp() * noise),
             "You stretched the noise by e^log_var. That is the variance, and the scale is its root: e^(log_var/2).",
         ),
         Misconception(
+            "entropy in closed form",
+            lambda noise, mean, log_var, *prior: _entropy_known(log_var, _mixture(_draw(noise, mean, log_var), *prior)),
+            "You averaged log p over the draws and took the entropy of q in closed form. That is right on average too, "
+            "and another estimate: its error is that of log p alone. Asked for is log q − log p at the same draws, "
+            "which scatters less where q is near p.",
+        ),
+        Misconception(
+            "cut off at 0",
+            lambda *arguments: (_kl(*arguments)[0].clamp(min=0), _kl(*arguments)[1]),
+            "You lifted negative estimates to 0. A KL is never negative, but an estimate of a small one may be; if "
+            "only these are moved, the average is too large.",
+        ),
+        Misconception(
+            "log_var as the scale",
+            _kl_with(_mixture, log_q_of=_log_q_at, draw_of=lambda noise, mean, log_var: mean + log_var * noise),
+            "You stretched the noise by `log_var`. The scale is the root of the variance, e^(log_var/2).",
+        ),
+        Misconception(
+            "variances as scales",
+            lambda noise, mean, log_var, weights, prior_means, prior_log_vars: _kl(
+                noise, mean, 2 * log_var, weights, prior_means, 2 * prior_log_vars
+            ),
+            "You took e^log_var for a standard deviation, in q and in the prior. It is the variance.",
+        ),
+        Misconception(
             "log q left out",
-            _kl_with(_mixture, log_q_of=lambda z, noise, log_var: torch.zeros(noise.shape[:2], dtype=z.dtype)),
+            _kl_with(_mixture, log_q_of=lambda z, noise, mean, log_var: torch.zeros(noise.shape[:2], dtype=z.dtype)),
             "This is −E[log p(z)], the cross-entropy. Log q(z) of the same draws is missing.",
         ),
         Misconception(

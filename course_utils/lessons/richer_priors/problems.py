@@ -159,6 +159,12 @@ prior_to_buy = Exercise(
             "picture are alike, and more of them do not make more pictures: average over them first.",
         ),
         Misconception(
+            "draws counted as pictures, divided by all",
+            _with_bought_error(lambda best, first, count: count * np.std(best - first) / np.sqrt(best.size)),
+            "Choice and saving are right. For the error you counted every draw as a picture of its own, and divided by "
+            "their number. Average over the draws of each picture first; of N averages the variance wants N − 1.",
+        ),
+        Misconception(
             "errors added",
             _with_bought_error(
                 lambda best, first, count: (
@@ -194,6 +200,12 @@ prior_to_buy = Exercise(
             ),
             "Choice and saving are right. The error grows with `count`, not with its root: what is unknown is one "
             "number, the average saving, and the same error is made for each picture.",
+        ),
+        Misconception(
+            "scatter of what will come",
+            _with_bought_error(lambda best, first, count: np.sqrt(count) * np.std((best - first).mean(axis=0), ddof=1)),
+            "Choice and saving are right. You gave how much a sum of `count` future savings scatters around its "
+            "expectation. Asked for is how well the expectation is known, and that depends on N.",
         ),
         Misconception(
             "scatter of the pictures",
@@ -350,6 +362,12 @@ two_groupings = Exercise(
             _from_shares(_right_agreed, lambda one, other: 0.5),
             "The agreement is right. Chance is no coin: if both consultants put nearly everybody into one group, they "
             "agree about most pairs, whoever the clients are.",
+        ),
+        Misconception(
+            "0/0",
+            _with_scale(lambda agreed, chance: np.divide(agreed - chance, 1 - chance)),
+            "Right, until both lists have one group only, or nobody together. Then shuffling changes nothing, and you "
+            "divide 0 by 0; the answer asked for is 1.",
         ),
         Misconception(
             "with replacement",
@@ -542,14 +560,16 @@ new_shares = Exercise(
             "the average answer",
             lambda probabilities, old_shares, worth: (
                 (probabilities.sum(axis=0) + worth * old_shares) / (len(probabilities) + worth),
-                _types(
-                    (probabilities.sum(axis=0) + worth * old_shares) / (len(probabilities) + worth),
-                    probabilities,
-                    old_shares,
-                ),
+                probabilities,
             ),
             "You counted the laboratory's probabilities once. They were computed with the old shares, and so they drag "
             "the new ones back to these. With the new shares the probabilities change, and then the shares again…",
+        ),
+        Misconception(
+            "one round",
+            _shares_by(_step, rounds=1),
+            "You corrected the shares once, and with them the probabilities. These would now give other shares again: "
+            "go on until nothing changes.",
         ),
         Misconception(
             "probabilities for densities",
@@ -565,13 +585,13 @@ new_shares = Exercise(
         ),
         Misconception(
             "hard counts",
-            _shares_by(_step_with_hard_counts),
+            _shares_by(_step_with_hard_counts, rounds=1),
             "You counted each patient to her likeliest type. A rare type that is often the second guess is then never "
             "counted. Count probabilities.",
         ),
         Misconception(
             "memory left out",
-            _shares_by(lambda shares, probabilities, old, worth: _step(shares, probabilities, old, 0.0)),
+            _shares_by(lambda shares, probabilities, old, worth: _step(shares, probabilities, old, 0.0), rounds=1000),
             "The old patients are forgotten: `worth` is not used, and in a small town chance decides.",
         ),
         Misconception(
