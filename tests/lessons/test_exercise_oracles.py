@@ -110,13 +110,13 @@ def test_the_kl_to_a_mixture_is_that_of_quadrature_and_its_error_that_of_many_ru
 def test_an_archive_has_the_density_of_its_histogram():
     rng = np.random.default_rng(2)
     mean, log_var = torch.tensor([[-1.0], [2.0], [0.5]]).double(), torch.tensor([[-1.0], [0.0], [0.4]]).double()
-    counts = torch.tensor([3.0, 1.0, 0.0]).double()
+    counts = torch.tensor([3.0, 1.0, 2.0]).double()
     chosen = rng.choice(3, 400_000, p=(counts / counts.sum()).numpy())
     codes = mean[chosen, 0].numpy() + np.exp(0.5 * log_var[chosen, 0].numpy()) * rng.standard_normal(400_000)
     shares, edges = np.histogram(codes, np.linspace(-3, 4, 36), density=True)
     middles = torch.tensor((edges[1:] + edges[:-1]) / 2)[:, None]
     got = richer_priors.aggregate_log_prob._reference(middles, mean, log_var, counts).exp().numpy()
-    np.testing.assert_allclose(got, shares * len(codes) / np.sum((codes > -3) & (codes < 4)), atol=0.012)
+    np.testing.assert_allclose(got, shares * len(codes) / np.sum((codes > -3) & (codes < 4)), atol=0.015)
 
 
 def test_the_class_of_a_code_is_that_of_draws_with_their_classes():

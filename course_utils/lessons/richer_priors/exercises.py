@@ -38,7 +38,6 @@ def _archive_loop(z, mean, log_var, counts):
         logs = [
             np.log(count) + stats.norm.logpdf(point, m, np.exp(0.5 * v)).sum()
             for m, v, count in zip(mean.numpy(), log_var.numpy(), counts.tolist(), strict=True)
-            if count > 0
         ]
         answers.append(np.logaddexp.reduce(logs) - np.log(counts.sum().item()))
     return answers
@@ -58,15 +57,14 @@ def _archive_one_by_one(z, mean, log_var, counts):
 
 
 def _archive_law(rng):
-    """One to five codes, one to five images kept none to four times, one to three latents; some codes far out."""
+    """One to five codes, one to five images kept one to five times, one to three latents; some codes far out."""
     points, images, latents = rng.integers(1, 6), rng.integers(1, 6), rng.integers(1, 4)
     mean = rng.normal(0, 1.5, (images, latents))
     log_var = rng.uniform(-4, 2, (images, latents))
     chosen = rng.integers(0, images, points)
     z = mean[chosen] + np.exp(0.5 * log_var[chosen]) * rng.standard_normal((points, latents))
     z[rng.random(points) < 0.2] *= 3
-    counts = rng.integers(0, 5, images)
-    counts[rng.integers(images)] += 1
+    counts = rng.integers(1, 6, images)
     return tuple(torch.tensor(value, dtype=torch.float64) for value in (z, mean, log_var, counts))
 
 
@@ -98,7 +96,7 @@ aggregate_log_prob = Exercise(
             _tensor([0.2, -1.0, 0.4]),
             _tensor([0.1, -0.5, 0.2], [0.7, 0.3, 1.0], [0.0, -1.5, 0.0], [1.0, 0.0, -0.2]),
             _tensor([0.5, -1.0, 0.2], [-0.7, 0.6, -0.3], [1.0, 0.3, -1.2], [0.0, -0.4, 0.8]),
-            _tensor(2, 0, 3, 1),
+            _tensor(2, 1, 3, 1),
         ),
     ],
     law=_archive_law,
@@ -109,7 +107,7 @@ aggregate_log_prob = Exercise(
             _tensor([-1.0, 0.0], [0.5, -0.7]),
             _tensor(2, 5),
         ),
-        (_tensor([0.3], [-40.0]), _tensor([0.1], [0.5], [-0.2]), _tensor([-18.0], [-20.0], [0.2]), _tensor(1, 0, 2)),
+        (_tensor([0.3], [-40.0]), _tensor([0.1], [0.5], [-0.2]), _tensor([-18.0], [-20.0], [0.2]), _tensor(1, 4, 2)),
     ],
     stable="log-sum-exp, such as torch.logsumexp; no density is computed",
     misconceptions=[
@@ -167,6 +165,14 @@ aggregate_log_prob = Exercise(
             "latents are independent. One image gives *all* latents of a code: add up over them first, then mix.",
         ),
         Misconception(
+            "parameters averaged",
+            lambda z, mean, log_var, counts: _terms(
+                z, (counts @ mean / counts.sum())[None], (counts @ log_var / counts.sum())[None]
+            ).sum((-1, -2)),
+            "You averaged the means and the log-variances. That is one Gaussian, in the middle, where perhaps no code "
+            "lies. What is averaged are the densities.",
+        ),
+        Misconception(
             "the largest alone",
             lambda z, mean, log_var, counts: (_table(z, mean, log_var) + counts.log()).amax(1) - counts.sum().log(),
             "You kept the largest term of the sum alone. Where clouds overlap the others count too.",
@@ -184,8 +190,7 @@ aggregate_log_prob = Exercise(
         "In which proportion does a draw from the archive come from image n? That proportion is its weight.",
         "Make a table (M, N) of log q(z_m | x_n), summed over the latents: `z[:, None]` against `mean`. Where does "
         "log c_n go, and what is subtracted in the end?",
-        "`torch.logsumexp(table + counts.log(), dim=1) - counts.sum().log()`; the logarithm of a count of 0 is −∞, "
-        "which log-sum-exp takes for a weight of 0.",
+        "`torch.logsumexp(table + counts.log(), dim=1) - counts.sum().log()`.",
     ),
     praise="With counts that may be any weights this is every prior of the lesson: a mixture of Gaussians.",
 )
