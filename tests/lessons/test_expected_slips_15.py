@@ -134,7 +134,8 @@ SLIPS = {
     ),
     "15.1 one Gaussian": (
         room.aggregate_log_prob,
-        lambda z, m, v, c: Normal(c @ m / c.sum(), (c @ v / c.sum() / 2).exp()).log_prob(z).sum(-1), "one Gaussian, in the middle",
+        lambda z, m, v, c: Normal(c @ m / c.sum(), (c @ v / c.sum() / 2).exp()).log_prob(z).sum(-1),
+        "one Gaussian, in the middle",
     ),
     "15.2 order": (
         room.gain_bounds, lambda q, p: ((_everyone(q) - p).mean(), (_others(q) - p).mean()), "changed places",
