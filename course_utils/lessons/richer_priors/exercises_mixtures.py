@@ -483,7 +483,7 @@ sum_out_class = Exercise(
         ),
     ],
     hints=(
-        "Make a table (S, N, K) of log π_k + log N(z; m_k, …). Two questions are asked of it: what does it sum to, and "
+        "Make a table (S, N, K) of log π_c + log N(z; m_c, …). Two questions are asked of it: what does it sum to, and "
         "in which proportions?",
         "For one code, lesson 02: log p(z) is the row's log-sum-exp, p(k | z) its softmax. For an image, p(k | z) is "
         "averaged over its codes.",
