@@ -29,8 +29,8 @@ RECALL = (
         ),
         choices=(
             "The KL term pulls each q towards the prior, and yet together they do not fill it.",
-            "The decoder is overfitted: it decodes well only the very codes it was trained on.",
-            "The KL term was weighted too little: with a correct ELBO each q equals the prior.",
+            "The decoder is overfitted: it decodes well only the very codes that it was trained on.",
+            "The KL term counts too little: in a correct ELBO each q equals the prior.",
         ),
         right="a",
         reasons={
@@ -55,10 +55,10 @@ RECALL = (
             0.9: "That is its distance from the product of its own marginals. These are not the prior.",
             7.4: "That counts the mutual information in, and leaves the dimension-wise part out.",
             8.1: "The mutual information is what a code says about its own image. The aggregate knows no image.",
-            9.0: "That is the average distance of the single q. What is left when nobody knows which image it was?",
+            9.0: "That is the average distance of the single q. Together they lie nearer, by the mutual information.",
             6.5: "That is the part that would be left if prior and aggregate posterior were equal.",
         },
-        otherwise="Of the three parts, which two would vanish if the prior were the aggregate posterior?",
+        otherwise="Of the three parts, add the two that say how the aggregate posterior differs from the prior.",
         praise="9.0 − 6.5: the second and third part together. A better prior can save these 2.5 nats, and no more.",
     ),
 )
