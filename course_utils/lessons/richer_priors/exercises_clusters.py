@@ -76,6 +76,20 @@ def _in_turn(table):
     return total
 
 
+def _exchanged(classes, clusters):
+    counts = _counts(classes, clusters)
+    size = max(counts.shape)
+    table = np.pad(counts, [(0, size - side) for side in counts.shape])
+    names, better = np.arange(size), True
+    while better:
+        better = False
+        for i, j in itertools.combinations(range(size), 2):
+            if table[i, names[j]] + table[j, names[i]] > table[i, names[i]] + table[j, names[j]]:
+                names[[i, j]] = names[[j, i]]
+                better = True
+    return table[np.arange(size), names].sum() / len(classes)
+
+
 def _crossed(classes, clusters):
     table = _counts(classes, clusters)
     rows, columns = optimize.linear_sum_assignment(table.T, maximize=True)
@@ -124,6 +138,7 @@ _TABLES = (
     [[1, 6, 0, 2], [4, 0, 3, 0], [0, 5, 1, 4]],
     [[0, 7], [3, 2], [4, 1], [1, 1]],
     [[3, 1, 0], [0, 2, 4], [1, 1, 5], [2, 0, 1], [0, 6, 1]],
+    [[2, 3, 0], [0, 2, 3], [3, 0, 2]],
 )
 
 matched_accuracy = Exercise(
@@ -178,6 +193,12 @@ matched_accuracy = Exercise(
             lambda classes, clusters: _in_turn(_counts(classes, clusters)) / len(classes),
             "The classes choose in the order of their numbers, each the best cluster that is left. Rename the classes, "
             "and the result changes. Look for the best sum over all matchings.",
+        ),
+        Misconception(
+            "exchanged in pairs",
+            _exchanged,
+            "You exchanged the names of two clusters as long as that helped. Sometimes three have to move round in a "
+            "circle, and no exchange of two is better on the way: look for the best sum over *all* matchings.",
         ),
         Misconception(
             "the smallest sum",

@@ -214,8 +214,8 @@ kl_to_mixture = Exercise(
         Misconception(
             "the nearest component",
             _with_kl(lambda table, weights: (table - weights.log()).amin(1)),
-            "This is the KL to the best component, its weight paid for. A bound from above, and near the truth only "
-            "where components do not overlap. The draws say what it is.",
+            "This is the KL to the best component, its weight paid for. A bound from above, and near the "
+            "truth where that component has nearly all draws to itself. Where several share them, it is too large.",
         ),
         Misconception(
             "draws from N(0, I)",
@@ -298,7 +298,7 @@ kl_to_mixture = Exercise(
             "divided by S",
             _with_error(lambda log_q, log_p: (log_q - log_p).std(0, correction=0) / math.sqrt(len(log_q))),
             "The KL is right. The variance is taken around the draws' own mean: divide by S − 1, or with two draws the "
-            "error comes out a third too small.",
+            "error comes out nearly a third too small.",
         ),
         Misconception(
             "two errors added",
