@@ -42,9 +42,9 @@ def black_digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 @functools.cache
-def lesson_08_vae() -> VAE:
-    """Return lesson 08's VAE of grey 28×28 digits with ten latents, from the course's folder `data`."""
-    return load_checkpoint(data_file("large_vae_10.safetensors"))[0].float()
+def lesson_08_vae(latent_dim: int = 10) -> VAE:
+    """Return lesson 08's VAE of grey 28×28 digits with 2, 5, 10 or 20 latents, from the course's folder `data`."""
+    return load_checkpoint(data_file(f"large_vae_{latent_dim}.safetensors"))[0].float()
 
 
 @functools.cache
