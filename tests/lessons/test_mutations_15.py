@@ -131,8 +131,8 @@ MUTANTS = {
         SLOPE,
     ),
     "a gradient with scales for variances": (
-        "(at[:, None] - m) * torch.exp(-s)",
-        "(at[:, None] - m) * torch.exp(-s + 1)",
+        "(at[:, None] - m) * torch.exp(-log_s2)",
+        "(at[:, None] - m) * torch.exp(-log_s2 + 1)",
         SLOPE,
     ),
 }

@@ -192,7 +192,7 @@ aggregate_log_prob = Exercise(
         "log c_n go, and what is subtracted in the end?",
         "`torch.logsumexp(table + counts.log(), dim=1) - counts.sum().log()`.",
     ),
-    praise="With counts that may be any weights this is every prior of the lesson: a mixture of Gaussians.",
+    praise="With counts that may be any weights this is every mixture with diagonal covariances in the lesson.",
 )
 
 

@@ -116,7 +116,7 @@ def plane_priors():
     return Explorer(
         _build_plane,
         _draw_plane,
-        [Choice("prior", "prior", options=names, value=PLANE_PRIORS[0])],
+        [Choice("prior", "prior", options=names, value=names[1])],
         name="plane_priors",
         title="A prior, and where the codes are",
         alt="Left, the density of the prior in the latent plane. In the middle, that of the aggregate posterior, with "
