@@ -1,0 +1,93 @@
+"""Lesson 15, richer priors: its explorers, its exercises, its problems, and questions about earlier lessons."""
+
+from course_utils.lessons import close
+from course_utils.lessons.richer_priors.exercises import (
+    EXERCISES,
+    above_chance,
+    aggregate_log_prob,
+    gain_bounds,
+    kl_to_mixture,
+    matched_accuracy,
+    sum_out_class,
+)
+from course_utils.lessons.richer_priors.explorers import (
+    CLUSTER_STARTS,
+    EXPLORERS,
+    SIZES,
+    class_draws,
+    clusters,
+    gains,
+    memory,
+    plane_priors,
+    prior_machine,
+)
+from course_utils.lessons.richer_priors.models import (
+    CLASSES,
+    CLUSTER_MEASURES,
+    PLANE_PRIORS,
+    PRIOR_MEASURES,
+    STARTS,
+    black_digits,
+    cluster_runs,
+    cluster_vae,
+    clusters_of,
+    draws_of,
+    large_vae,
+    lesson_08_autoencoder,
+    lesson_08_vae,
+    plane_vae,
+    prior_runs,
+    split_digits,
+    task,
+    train_large,
+    untrained_vae,
+)
+from course_utils.lessons.richer_priors.problems import PROBLEMS, new_shares, prior_to_buy, two_groupings
+from course_utils.lessons.richer_priors.recall import RECALL
+from course_utils.workshop.data import large_digits
+
+close(__name__)
+
+__all__ = [
+    "CLASSES",
+    "CLUSTER_MEASURES",
+    "CLUSTER_STARTS",
+    "EXERCISES",
+    "EXPLORERS",
+    "PLANE_PRIORS",
+    "PRIOR_MEASURES",
+    "PROBLEMS",
+    "RECALL",
+    "SIZES",
+    "STARTS",
+    "above_chance",
+    "aggregate_log_prob",
+    "black_digits",
+    "class_draws",
+    "cluster_runs",
+    "cluster_vae",
+    "clusters",
+    "clusters_of",
+    "draws_of",
+    "gain_bounds",
+    "gains",
+    "kl_to_mixture",
+    "large_digits",
+    "large_vae",
+    "lesson_08_autoencoder",
+    "lesson_08_vae",
+    "matched_accuracy",
+    "memory",
+    "new_shares",
+    "plane_priors",
+    "plane_vae",
+    "prior_machine",
+    "prior_runs",
+    "prior_to_buy",
+    "split_digits",
+    "sum_out_class",
+    "task",
+    "train_large",
+    "two_groupings",
+    "untrained_vae",
+]
