@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from scipy import integrate, optimize, spatial, special, stats
-from sklearn.metrics import adjusted_rand_score, rand_score
 from sklearn.mixture import GaussianMixture
 from test_lesson_exercises import EXERCISES, LESSONS
 
@@ -587,74 +586,3 @@ def test_the_interval_for_log_z_covers_it_as_often_as_it_says(count):
     error = np.sqrt(0.1 * 0.9 / len(heights))
     assert np.mean(low > truth) == pytest.approx(0.1, abs=4 * error)
     assert np.mean(high < truth) == pytest.approx(0.1, abs=4 * error)
-
-
-# --- lesson 15 --------------------------------------------------------------------------------------------------------
-
-
-def test_the_warehouse_saves_what_it_expects_and_knows_its_error():
-    # savings per picture: mean 0.4, variance 0.25 between the pictures and 0.64/S within one
-    rng = np.random.default_rng(15)
-    pictures, draws_of_one, count = 12, 3, 50
-    answers = []
-    for _ in range(4000):
-        old = rng.normal(-9, 3, (1, pictures)) + rng.normal(0, 1, (draws_of_one, pictures))
-        saved = 0.4 + rng.normal(0, 0.5, (1, pictures)) + rng.normal(0, 0.8, (draws_of_one, pictures))
-        answers.append(right("prior_to_buy", np.array([old, old + saved]), np.array([1000.0, 3.0]), count))
-    best, nats, errors = np.array(answers).T
-    exact = count * np.sqrt((0.25 + 0.64 / draws_of_one) / pictures)
-    assert np.all(best == 1)
-    assert nats.mean() == pytest.approx(count * 0.4 + 997, abs=4 * exact / np.sqrt(4000))
-    assert nats.std() == pytest.approx(exact, rel=0.04)
-    assert np.mean(errors**2) == pytest.approx(exact**2, rel=0.04)
-
-
-def test_the_bill_of_the_bought_prior_is_the_smallest():
-    for log_priors, prices, count in draws("prior_to_buy", 12):
-        bills = [price - count * table.mean() for price, table in zip(prices, log_priors, strict=True)]
-        best, saved, error = right("prior_to_buy", log_priors, prices, count)
-        assert bills[best] == min(bills)
-        assert saved == pytest.approx(bills[0] - min(bills))
-        assert error >= 0 and (best > 0 or error == 0)
-
-
-def test_two_groupings_are_compared_as_scikit_learn_does():
-    for first, second in draws("two_groupings", 20):
-        agreed, _, above = right("two_groupings", first, second)
-        assert agreed == pytest.approx(rand_score(first, second))
-        assert above == pytest.approx(adjusted_rand_score(first, second))
-
-
-@pytest.mark.parametrize("second", [(0, 0, 0, 1, 1, 2), (3, 3, 3, 3, 3, 3), (0, 1, 1, 1, 1, 1)])
-def test_chance_is_the_average_over_all_ways_to_shuffle(second):
-    first = np.array([0, 0, 1, 1, 1, 2])
-    ways = [rand_score(first, np.array(order)) for order in itertools.permutations(second)]
-    assert right("two_groupings", first, np.array(second))[1] == pytest.approx(np.mean(ways))
-
-
-def test_the_new_shares_are_where_a_search_finds_them():
-    for probabilities, old_shares, worth in draws("new_shares"):
-        evidence = probabilities / old_shares
-
-        def log_likelihood(logits, evidence=evidence, old=old_shares, worth=worth):
-            shares = special.softmax(logits)
-            return np.log(evidence @ shares).sum() + worth * old @ np.log(shares)
-
-        shares, types = right("new_shares", probabilities, old_shares, worth)
-        start = np.zeros(len(old_shares))
-        found = optimize.minimize(lambda x, f=log_likelihood: -f(x), start, options={"gtol": 1e-9})
-        assert shares == pytest.approx(special.softmax(found.x), abs=1e-5)
-        assert types == pytest.approx(evidence * shares / (evidence @ shares)[:, None], abs=1e-6)
-
-
-def test_the_shares_of_a_town_are_found_from_answers_for_another():
-    rng = np.random.default_rng(16)
-    old, new, places = np.array([0.7, 0.2, 0.1]), np.array([0.2, 0.3, 0.5]), np.array([-2.0, 0.0, 2.0])
-    truth = rng.choice(3, 20_000, p=new)
-    joint = old * stats.norm.pdf((places[truth] + rng.standard_normal(20_000))[:, None], places)
-    probabilities = joint / joint.sum(axis=1, keepdims=True)
-    shares, types = right("new_shares", probabilities, old, 1e-3)
-    assert shares == pytest.approx(new, abs=0.02)
-    assert np.abs(probabilities.mean(axis=0) - new).max() > 0.1  # counted once, the answers are far off
-    for kind in range(3):  # and the types' probabilities now mean what they say
-        assert types[:, kind].mean() == pytest.approx(np.mean(truth == kind), abs=0.02)
