@@ -272,7 +272,7 @@ class VGAE(nn.Module):
     feature_dim : features of a node. Where nodes have none, use the identity as features, and the number of nodes here.
     latent_dim : L, latents of a node.
     hidden : sizes of the convolutions before the last one, with a ReLU after each; empty for a linear encoder.
-    decoder : "inner" for the logit zᵢᵀzⱼ; "signed" for Σ_l s_l z_il z_jl, with a learned factor s_l for each latent,
+    decoder : "inner" for the logit z_iᵀz_j; "signed" for Σ_l s_l z_il z_jl, with a learned factor s_l for each latent,
         of which every second begins as −1.
     offset : add a learned number, which begins as 0, to every logit.
     variational : without it the model is the plain graph autoencoder (GAE): z is the mean, and there is no KL.
@@ -483,7 +483,7 @@ def degree_product(adjacency: Tensor) -> Tensor:
 def spectral_scores(adjacency: Tensor, dim: int, *, signed: bool = False) -> Tensor:
     """Return the best approximation (N, N) of Â of rank `dim`: a linear rival of the learned latents.
 
-    Without `signed` it keeps the largest eigenvalues, and none below 0, so that the scores are inner products zᵢᵀzⱼ;
+    Without `signed` it keeps the largest eigenvalues, and none below 0, so that the scores are inner products z_iᵀz_j;
     with it the largest absolute values, so that they are Σ_l s_l z_il z_jl with signs s_l.
 
     Raises

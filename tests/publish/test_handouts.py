@@ -162,8 +162,8 @@ def test_the_pages_of_a_pdf_are_counted():
 
 
 def test_the_command_says_what_is_wrong_and_leaves_what_is_there(tmp_path, capsys):
-    assert handouts.main(["11", "--output", str(tmp_path / "new")]) == 1
-    assert "there is no lesson 11; the lessons are 00, 01" in capsys.readouterr().err
+    assert handouts.main(["99", "--output", str(tmp_path / "new")]) == 1
+    assert "there is no lesson 99; the lessons are 00, 01" in capsys.readouterr().err
     (tmp_path / "mine.txt").write_text("mine")
     assert handouts.main(["--output", str(tmp_path)]) == 1
     assert "was not built by this command" in capsys.readouterr().err

@@ -484,7 +484,7 @@ what_can_change = Exercise(
         Misconception(
             "both ends must change",
             _with_ball(lambda inside: inside, lambda inside, size: inside * (inside - 1) // 2),
-            "The first number is right. For the second you counted pairs of which *both* ends change. σ(zᵢᵀzⱼ) "
+            "The first number is right. For the second you counted pairs of which *both* ends change. σ(z_iᵀz_j) "
             "changes as soon as one of them does.",
         ),
         Misconception(

@@ -429,7 +429,7 @@ weighted_loss = Exercise(
                     torch.sigmoid(logit), edge, pos_weight=_ratio(edge), reduction="sum"
                 )
             )(*_pairs(z, adjacency)),
-            "You took the sigmoid, and the function that you handed it to takes it again: with_logits wants zᵢᵀzⱼ "
+            "You took the sigmoid, and the function that you handed it to takes it again: with_logits wants z_iᵀz_j "
             "itself.",
         ),
         Misconception(

@@ -18,7 +18,7 @@ RECALL = (
             -3.0: "Right but for the sign: the bound can rise by so much.",
             1.0: "That is the difference of the two gaps. The approximation gap itself was asked for.",
         },
-        otherwise="What is left between the best member of the family and log p(x)?",
+        otherwise="Ask what is left between the best member of the family and log p(x).",
         praise="The approximation gap, which no encoder and no refinement closes. This lesson does.",
     ),
     Question(
