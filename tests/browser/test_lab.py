@@ -36,6 +36,10 @@ SLIPS = {
     "08": (".sum(dim=-1)", ".mean(dim=-1)", "mean over the pixels"),
     "09": ("loss - beta * rate", "loss - rate", "β forgotten in the distortion"),
     "10": ("values - baseline", "values + baseline", "baseline added"),
+    "11": ("return corrupted, images", "return corrupted, corrupted", "target corrupted as well"),
+    "12": ("** -0.5", "** -1.0", "no root"),
+    "14": ("torch.abs(1 + psi @ u_k)", "1 + psi @ u_k", "no absolute value"),
+    "15": ("(log_var / 2).exp()", "log_var.exp()", "log-variance for the scale"),
 }
 # The tags of the cells that a reader works with; they need nothing of the others.
 WORKED_ON = {"imports", "recall", "explorer", "exercise"}
