@@ -25,7 +25,10 @@ TAUGHT = {
     "log_prior = gaussian_log_prob(z, torch.zeros_like(mean), torch.zeros_like(mean))",
     "one = dimensions * (dimensions + 1) // 2",
     "q = torch.distributions.Normal(mean, torch.exp(log_var / 2))",
+    'raise Unfit("wrong_shape", "the result has the wrong shape", words)',
+    "return mean + torch.exp(log_var / 2) * noise",
     "torch.distributions.Categorical(logits=logits)",
+    "z = mean + torch.exp(0.5 * log_var) * noise",
 }  # fmt: skip
 SLIPS = ("test_expected_slips_01", "test_expected_slips_described")
 JUDGED = """
@@ -106,7 +109,7 @@ def test_no_line_of_a_right_answer_or_a_slip_can_be_read_in_any_file(student):
 
 def test_what_is_left_open_of_a_room_declares_nothing(student):
     rooms = [path for path in (student / ROOMS).iterdir() if path.is_dir()]
-    assert len(rooms) == 11
+    assert len(rooms) == len(list((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")))
     for room in rooms:
         assert {path.stem for path in room.glob("*.py")} <= student_copy.OPEN
         assert list(room.glob("exercise*.sealed"))
