@@ -88,8 +88,8 @@ def cloud():
         _build_cloud,
         _draw_cloud,
         [
+            Slider("amount", "amount", minimum=0.0, maximum=1.0, step=0.05, value=0.05),
             Choice("kind", "corruption", options=denoising.CORRUPTIONS, value="gaussian"),
-            Slider("amount", "amount", minimum=0.0, maximum=1.0, step=0.05, value=0.0),
             Choice("digit", "test digit", options=DIGITS, value=7),
         ],
         name="cloud",

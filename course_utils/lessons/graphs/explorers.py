@@ -76,7 +76,7 @@ def smoothing():
         _build_smoothing,
         _draw_smoothing,
         [
-            Slider("steps", "steps of averaging", minimum=0, maximum=_STEPS, step=1, value=0, symbol="k"),
+            Slider("steps", "steps of averaging", minimum=0, maximum=_STEPS, step=1, value=1, symbol="k"),
             Choice("graph", "graph", options=tuple(smoothing_graphs()), value="two blocks, one bridge"),
             Choice("loops", "self-loops", options=LOOPS, value=LOOPS[0]),
         ],

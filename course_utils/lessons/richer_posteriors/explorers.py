@@ -106,7 +106,7 @@ def _draw_one_layer(parts, strength, tilt, bend, rule):
         if falls.any()
         else "The curve rises everywhere: each point has one origin, and the layer can be undone"
     )
-    return f"wᵀu = {actual:.2f}, asked for {strength:.2f}; |w| = {bend:.1f}. {verdict}."
+    return f"wᵀu = {actual:.2f}, asked for {strength:.2f}; |w| = {bend:.1f}, at {tilt:.0f}°. {verdict}."
 
 
 def one_layer():
