@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,8 @@ from torch import Tensor
 
 from benchmarks import Report
 from benchmarks.kept import checkpoint
-from benchmarks.vae_quality import HIDDEN, LATENT, VALIDATION
+from benchmarks.vae_quality import HIDDEN, LATENT, VALIDATION, adamw
+from course_utils.models.bounds import importance_bound, normalised_weights
 from course_utils.models.flows import FlowEncoder, planar_chain
 from course_utils.models.vae import VAE
 from course_utils.workshop.data import mnist_binarised
@@ -114,11 +114,11 @@ def bound_loss(model: VAE, x: Tensor, draws: int, kept: int = KEPT) -> Tensor:
     q = posterior(model, x)
     noise = torch.randn(draws, *q[0].shape)
     if draws <= kept:
-        return math.log(draws) - torch.logsumexp(log_weights(model, x, q, noise), 0).mean()
+        return -importance_bound(log_weights(model, x, q, noise)).mean()
     with torch.no_grad():
         log_w = log_weights(model, x, q, noise)
-        chosen = resample(log_w.softmax(0), kept)[..., None].expand(-1, -1, noise.shape[-1])
-        value = torch.logsumexp(log_w, 0) - math.log(draws)
+        chosen = resample(normalised_weights(log_w), kept)[..., None].expand(-1, -1, noise.shape[-1])
+        value = importance_bound(log_w)
     slope = log_weights(model, x, q, noise.gather(0, chosen)).mean(0)
     return -(slope - slope.detach() + value).mean()
 
@@ -131,14 +131,6 @@ def resample(weights: Tensor, size: int) -> Tensor:
     steps = (torch.arange(size)[:, None] + torch.rand(1, weights.shape[1])) / size
     sums = weights.cumsum(0)
     return torch.searchsorted(sums.T.contiguous(), steps.T.contiguous()).T.clamp(max=len(weights) - 1)
-
-
-def optimizer(parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
-    """Return AdamW, whose decay leaves the biases alone: the decoder's last one holds the mean image."""
-    weights = [parameter for parameter in parameters if parameter.ndim > 1]
-    biases = [parameter for parameter in parameters if parameter.ndim == 1]
-    groups = [{"params": weights, "weight_decay": WEIGHT_DECAY}, {"params": biases, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, 0.99), fused=True)
 
 
 @contextmanager
@@ -164,7 +156,7 @@ def train(row: Row, x: Tensor, valid: Tensor, epochs: int = EPOCHS, *, keep: boo
         batch_size=BATCH_SIZE,
         learning_rate=LEARNING_RATE,
         schedule="linear",
-        optimizer=optimizer,
+        optimizer=adamw(LEARNING_RATE, WEIGHT_DECAY),
         validation=valid,
         checkpoint=checkpoint("bounds", row.name) if keep else None,
     )
@@ -172,17 +164,23 @@ def train(row: Row, x: Tensor, valid: Tensor, epochs: int = EPOCHS, *, keep: boo
         return model, run.run()
 
 
+def draw(model: VAE, x: Tensor, samples: int, generator: torch.Generator) -> Tensor:
+    """Return log p(x, z) − log q(z | x) (S, N) in nats for so many draws of z from a row's own q."""
+    q = posterior(model, x)
+    return log_weights(model, x, q, torch.randn(samples, *q[0].shape, generator=generator))
+
+
 @torch.no_grad()
-def negative_log_likelihood(model: VAE, test: Tensor, samples: int = SAMPLES, seed: int = 0) -> float:
-    """Return −log p(x) in nats, averaged over the rows of test, by importance sampling with so many draws each."""
+def negative_log_likelihood(
+    draw: Callable[[Tensor, int, torch.Generator], Tensor], test: Tensor, samples: int = SAMPLES, seed: int = 0
+) -> float:
+    """Return −log p(x) in nats, averaged over the rows of test, by importance sampling with so many draws each.
+
+    `draw` returns the log-weights (S, N) of S draws for N rows.
+    """
     generator = torch.Generator().manual_seed(seed)
-    total = 0.0
-    for part in test.split(max(1, BLOCK // samples)):
-        q = posterior(model, part)
-        noise = torch.randn(samples, *q[0].shape, generator=generator)
-        log_w = log_weights(model, part, q, noise)
-        total += (torch.logsumexp(log_w, 0) - math.log(samples)).sum().item()
-    return -total / len(test)
+    parts = test.split(max(1, BLOCK // samples))
+    return -sum(importance_bound(draw(part, samples, generator)).sum().item() for part in parts) / len(test)
 
 
 def run() -> Report:
@@ -192,7 +190,7 @@ def run() -> Report:
     rows, nats = [], {}
     for row in ROWS:
         model, history = train(row, x, valid)
-        nats[row.name] = negative_log_likelihood(model, test)
+        nats[row.name] = negative_log_likelihood(functools.partial(draw, model), test)
         rows.append(
             (
                 row.name,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import functools
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks import Report, bounds
-from benchmarks.bounds import BATCH_SIZE, EPOCHS, LEARNING_RATE, WEIGHT_DECAY, quick_products
+from benchmarks.bounds import BATCH_SIZE, EPOCHS, LEARNING_RATE, SAMPLES, WEIGHT_DECAY, quick_products
 from benchmarks.kept import checkpoint
-from benchmarks.vae_quality import HIDDEN, LATENT, VALIDATION
+from benchmarks.vae_quality import HIDDEN, LATENT, VALIDATION, adamw
 from course_utils.models.priors import MixturePrior, Prior, PriorVAE, StandardPrior, VampPrior
 from course_utils.models.vae import VAE, gaussian_log_prob
 from course_utils.workshop.data import mnist_binarised
@@ -26,7 +25,6 @@ COMPONENTS = 500
 FITTED = 100
 """Components of the mixture that is fitted afterwards, by EM to one draw for each training image."""
 
-SAMPLES, BLOCK = 5000, 20_000
 LEAD = 1.0
 """The bar: how many nats the VampPrior must be ahead of the standard prior."""
 
@@ -56,19 +54,6 @@ def log_weights(trained: Trained, x: Tensor, samples: int, generator: torch.Gene
     return log_likelihood + trained.prior.log_prob(z) - gaussian_log_prob(z, mean, log_var)
 
 
-def optimizer(prior: Prior) -> Callable[[list[torch.nn.Parameter]], torch.optim.Optimizer]:
-    """Return what makes AdamW, whose decay leaves biases and the prior's own parameters alone."""
-    own = {id(parameter) for parameter in prior.parameters()}
-
-    def make(parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        weights = [one for one in parameters if one.ndim > 1 and id(one) not in own]
-        others = [one for one in parameters if one.ndim == 1 or id(one) in own]
-        groups = [{"params": weights, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
-        return torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, 0.99), fused=True)
-
-    return make
-
-
 def train_with(kind: str, x: Tensor, valid: Tensor, epochs: int = EPOCHS, *, keep: bool = True) -> Trained:
     """Train network and prior together; `kind` is "VampPrior" or "learned mixture"."""
     model = PriorVAE(x.shape[1], LATENT, HIDDEN, activation="tanh", seed=0)
@@ -87,7 +72,7 @@ def train_with(kind: str, x: Tensor, valid: Tensor, epochs: int = EPOCHS, *, kee
         batch_size=BATCH_SIZE,
         learning_rate=LEARNING_RATE,
         schedule="linear",
-        optimizer=optimizer(model.prior),
+        optimizer=adamw(LEARNING_RATE, WEIGHT_DECAY, spared=model.prior.parameters()),
         validation=valid,
         checkpoint=checkpoint("priors", kind) if keep else None,
     )
@@ -109,15 +94,6 @@ def fitted(trained: Trained, x: Tensor) -> Trained:
     return Trained(trained.model, MixturePrior(LATENT, FITTED).fit(z), trained.history)
 
 
-@torch.no_grad()
-def negative_log_likelihood(trained: Trained, test: Tensor, samples: int = SAMPLES, seed: int = 0) -> float:
-    """Return −log p(x) in nats, averaged over the rows of test, by importance sampling with so many draws each."""
-    generator = torch.Generator().manual_seed(seed)
-    parts = test.split(max(1, BLOCK // samples))
-    sums = sum(torch.logsumexp(log_weights(trained, part, samples, generator), 0).sum().item() for part in parts)
-    return math.log(samples) - sums / len(test)
-
-
 def run() -> Report:
     """Train with each prior for the same number of updates, and estimate the likelihood of all test images."""
     x, valid, test = (torch.from_numpy(mnist_binarised(split).reshape(-1, 784)) for split in ("train", "valid", "test"))
@@ -131,7 +107,7 @@ def run() -> Report:
     }
     rows, nats = [], {}
     for name, trained in models.items():
-        nats[name] = negative_log_likelihood(trained, test)
+        nats[name] = bounds.negative_log_likelihood(functools.partial(log_weights, trained), test)
         history = trained.history
         rows.append(
             (

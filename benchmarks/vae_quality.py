@@ -6,10 +6,12 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from benchmarks import Report
 from course_utils.models.vae import VAE
@@ -61,12 +63,22 @@ PUBLISHED = (
 )
 
 
-def optimizer(parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
-    """Return AdamW, whose decay leaves the biases alone: the decoder's last one holds the mean image."""
-    weights = [parameter for parameter in parameters if parameter.ndim > 1]
-    biases = [parameter for parameter in parameters if parameter.ndim == 1]
-    groups = [{"params": weights, "weight_decay": WEIGHT_DECAY}, {"params": biases, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, 0.99), fused=True)
+def adamw(
+    learning_rate: float, weight_decay: float, spared: Iterable[Parameter] = ()
+) -> Callable[[list[Parameter]], torch.optim.Optimizer]:
+    """Return what makes AdamW, whose decay leaves alone what is `spared` and the biases.
+
+    Of these the decoder's last one holds the mean image.
+    """
+    alone = {id(parameter) for parameter in spared}
+
+    def make(parameters: list[Parameter]) -> torch.optim.Optimizer:
+        weights = [one for one in parameters if one.ndim > 1 and id(one) not in alone]
+        others = [one for one in parameters if one.ndim <= 1 or id(one) in alone]
+        groups = [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+        return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.99), fused=True)
+
+    return make
 
 
 def trainer(x: Tensor, valid: Tensor, epochs: int, seed: int = 0) -> Trainer:
@@ -81,7 +93,7 @@ def trainer(x: Tensor, valid: Tensor, epochs: int, seed: int = 0) -> Trainer:
         batch_size=BATCH_SIZE,
         learning_rate=LEARNING_RATE,
         schedule="linear",
-        optimizer=optimizer,
+        optimizer=adamw(LEARNING_RATE, WEIGHT_DECAY),
         validation=valid,
         seed=seed,
     )

@@ -32,9 +32,8 @@ from course_utils.workshop.validation import check_array, check_choice, check_sc
 ESTIMATORS = ("standard", "dreg")
 """Gradients of L_K with respect to q's parameters: by differentiating it, or doubly reparameterised."""
 
-_STEP = (
-    0.25  # of the integrals in log t: their integrands change over 1, and the trapezoid rule converges exponentially
-)
+_STEP = 0.25
+"""Of the integrals in log t: their integrands change over 1, and the trapezoid rule converges exponentially."""
 
 
 # --- bounds and weights -----------------------------------------------------------------------------------------------

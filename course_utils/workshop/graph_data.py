@@ -88,8 +88,7 @@ def cora() -> CitationGraph:
 
 def _by_recipe() -> str:
     return (
-        "Take the files ind.cora.* of the Planetoid repository, make the npz file from them (take them "
-        f"from a source that you trust, for they are pickles), and put it in a folder that the environment variable "
-        f"{DATA_VARIABLE} names:"
+        "Take the files ind.cora.* of the Planetoid repository (from a source that you trust, for they are pickles), "
+        f"make the npz file from them, and put it in a folder that the environment variable {DATA_VARIABLE} names:"
         f"{RECIPE}"
     )

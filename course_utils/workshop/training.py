@@ -114,7 +114,7 @@ class Trainer:
         self.validation = None if validation is None else _check_tensors("validation", validation)
         self.epochs = check_scalar("epochs", epochs, integer=True, minimum=1)
         self.batch_size = check_scalar("batch_size", batch_size, integer=True, minimum=1)
-        learning_rate = check_scalar("learning_rate", learning_rate, positive=True)
+        self.learning_rate = learning_rate = check_scalar("learning_rate", learning_rate, positive=True)
         self.patience = None if patience is None else check_scalar("patience", patience, integer=True, minimum=1)
         if self.patience is not None and self.validation is None:
             raise ValueError("patience needs a validation set to watch: pass validation=…")
@@ -128,7 +128,8 @@ class Trainer:
         make = optimizer or (lambda these: torch.optim.Adam(these, lr=learning_rate, fused=True))
         self._optimizer = make(parameters)
         self._scheduler = None
-        shape = SCHEDULES[check_choice("schedule", schedule, tuple(SCHEDULES))]
+        self.schedule = check_choice("schedule", schedule, tuple(SCHEDULES))
+        shape = SCHEDULES[self.schedule]
         if shape is not None:
             steps = self.epochs * math.ceil(len(self.data[0]) / self.batch_size)
             self._scheduler = torch.optim.lr_scheduler.OneCycleLR(
@@ -266,6 +267,8 @@ class Trainer:
         return {
             "epochs": self.epochs,
             "batch size": self.batch_size,
+            "learning rate": self.learning_rate,
+            "schedule": self.schedule,
             "seed": self.seed,
             "patience": self.patience,
             "shapes of the data": [list(tensor.shape) for tensor in self.data],

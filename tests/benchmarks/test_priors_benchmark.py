@@ -1,9 +1,11 @@
 """The benchmark of priors in small: its estimates, and a run with each prior that learns."""
 
+import functools
+
 import pytest
 import torch
 
-from benchmarks import kept, priors
+from benchmarks import bounds, kept, priors, vae_quality
 from course_utils.models.priors import PriorVAE, StandardPrior
 from course_utils.workshop.training import History
 
@@ -23,13 +25,17 @@ def pictures(rows=400):
     return (x - torch.bernoulli(torch.full(x.shape, 0.05), generator=generator)).abs()
 
 
+def nats(trained, x, samples, **seed):
+    return bounds.negative_log_likelihood(functools.partial(priors.log_weights, trained), x, samples, **seed)
+
+
 def test_the_weights_are_those_of_the_course():
     x = pictures()
     model = PriorVAE(20, 50, (8,), activation="tanh", seed=0)
     trained = priors.Trained(model, StandardPrior(50), History())
     ours = priors.log_weights(trained, x[:6], 40, torch.Generator().manual_seed(1))
     torch.testing.assert_close(ours, model._log_weights(x[:6], 40, torch.Generator().manual_seed(1)))
-    estimate = priors.negative_log_likelihood(trained, x[:6], 100, seed=1)
+    estimate = nats(trained, x[:6], 100, seed=1)
     expected = -model.importance_log_prob(x[:6], 100, torch.Generator().manual_seed(1)).mean().item()
     assert estimate == pytest.approx(expected, abs=1e-4)
 
@@ -50,7 +56,8 @@ def test_decay_leaves_the_priors_own_parameters_alone():
     x = pictures()
     model = PriorVAE(20, 50, (8,), seed=0)
     model.prior = priors.VampPrior(model.encode, x[:20])
-    groups = priors.optimizer(model.prior)(list(model.parameters())).param_groups
+    make = vae_quality.adamw(1e-3, 0.03, spared=model.prior.parameters())
+    groups = make(list(model.parameters())).param_groups
     decayed = {id(one) for group in groups if group["weight_decay"] for one in group["params"]}
     assert id(model.prior.pseudo_inputs) not in decayed
     assert decayed == {id(one) for name, one in model.named_parameters() if name.endswith("weight")}
@@ -61,5 +68,5 @@ def test_a_fitted_mixture_takes_the_place_of_the_standard_prior():
     plain = priors.standard(x, x[:100], epochs=6)
     better = priors.fitted(plain, x)
     assert better.model is plain.model and len(better.prior.logits) == 5
-    standard, mixture = (priors.negative_log_likelihood(one, x[:100], 200) for one in (plain, better))
+    standard, mixture = (nats(one, x[:100], 200) for one in (plain, better))
     assert mixture < standard, "on images of the kind that it was fitted to"

@@ -292,6 +292,8 @@ def test_the_checkpoint_of_another_run_is_refused(tmp_path):
     Trainer(model, squared_error(model), data, epochs=2, progress=False, checkpoint=path).run()
     with pytest.raises(ValueError, match=r"another run: there epochs = 2, here 3\. Delete the file"):
         Trainer(model, squared_error(model), data, epochs=3, progress=False, checkpoint=path)
+    with pytest.raises(ValueError, match=r"another run: there learning rate = 0\.001, here 0\.01"):
+        Trainer(model, squared_error(model), data, epochs=2, learning_rate=0.01, checkpoint=path)
     with pytest.raises(ValueError, match="another run: there shapes of the data"):
         Trainer(model, squared_error(model), regression(50), epochs=2, progress=False, checkpoint=path)
     path.write_bytes(b"half a file")
