@@ -182,8 +182,8 @@ q_tilde_moments = Exercise(
         "E[x̃] = (1 − a) x + a/2, E[x̃²] = (1 − a)(x² + s²) + a/2. Then W E[x̃] + b, and diag(exp(log_var)) + "
         "W diag(variance) Wᵀ.",
     ),
-    praise="Mean and covariance need no Gaussian noise. The shape of q̃ does: here it is a mixture of 3^D pieces, each "
-    "for one set of lost pixels.",
+    praise="Mean and covariance need no Gaussian noise. The shape of q̃ does: here it is a mixture of 3^D pieces: "
+    "every pixel is kept, or 0, or 1.",
 )
 
 

@@ -357,8 +357,8 @@ gain_bounds = Exercise(
         "Twice the mean over i of logsumexp(row i) − log(number) − log_p[i]: once over all N entries, once over the "
         "N − 1 off the diagonal.",
     ),
-    praise="The truth lies between, on average. If the lower number is below zero, N images are too few to know that a "
-    "better prior exists.",
+    praise="The truth lies between, on average. If the lower number is below zero, q̄ of N images shows no better "
+    "prior; a mixture with fewer humps still may.",
 )
 
 EXERCISES = (aggregate_log_prob, gain_bounds, kl_to_mixture, sum_out_class, matched_accuracy, above_chance)
