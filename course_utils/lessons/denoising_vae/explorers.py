@@ -265,14 +265,19 @@ def _build_repair(figure):
 
 def _draw_repair(parts, amount, digit):
     seen, place = noisy(amount)[[digit]], round(amount * 10)
-    rows = torch.cat([seen.clamp(0, 1), *repaired(seen)]).clamp(0, 1)
-    parts.shown.set_data(mosaic(rows.numpy(), 1, 4))
+    repairs = torch.cat(repaired(seen))
+    parts.shown.set_data(mosaic(torch.cat([seen, repairs]).clamp(0, 1).numpy(), 1, 4))
     table = repair_errors()
     for column, (curve, end) in enumerate(zip(parts.curves, parts.ends, strict=True)):
         curve.set_data(AMOUNTS[: place + 1], table[: place + 1, column])
         end.set_data(AMOUNTS[[place]], table[[place], column])
+    own = (repairs - black_digits()[2][digit]).square().sum(1).tolist()
     words = ", ".join(f"{name} {value:.1f}" for name, value in zip(REPAIRERS, table[place], strict=True))
-    return f"Noise {amount:.1f}: squared errors per test digit are {words}.".replace("\n", " ")
+    here = ", ".join(f"{value:.1f}" for value in own)
+    return (
+        f"Noise {amount:.1f}: squared errors, averaged over the test digits, are {words}. "
+        f"For this digit they are {here}, in the same order."
+    ).replace("\n", " ")
 
 
 def repair():
