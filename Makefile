@@ -61,7 +61,7 @@ grade: setup-test ## Grade a class, FOLDER=submissions OUT=dist/grades; RUBRIC=p
 	$(PY) -m tools.teach.grading "$(FOLDER)" "$(OUT)" $(if $(RUBRIC),--rubric "$(RUBRIC)") $(if $(ROSTER),--roster "$(ROSTER)") \
 		$(if $(LESSONS),--lessons "$(LESSONS)") $(if $(WALL),--wall "$(WALL)") $(GRADE_FLAGS)
 
-indexes: setup-lab ## Write docs/claims.md, docs/glossary.md and docs/instructor/calendar.md
+indexes: setup-lab ## Write docs/claims.md, docs/glossary.md, docs/published.md and docs/instructor/calendar.md
 	$(PY) -m tools.publish.indexes
 
 execute: setup-lab ## Run notebooks and store their outputs; NB=notebooks/01_estimation.ipynb runs one

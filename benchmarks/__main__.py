@@ -10,9 +10,8 @@ import re
 import sys
 from datetime import date
 from importlib.metadata import version
-from pathlib import Path
 
-from benchmarks import Report
+from benchmarks import Report, results
 from benchmarks.progress import terse_progress
 
 BENCHMARKS = {
@@ -29,14 +28,12 @@ BENCHMARKS = {
 }
 """Name of each benchmark (a module of this package with ``run() -> Report``) and what it measures."""
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
-
 
 def main() -> int:
     """List the benchmarks, or run one, print its table and verdict, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", nargs="?", choices=BENCHMARKS, help="the benchmark to run; without it, a list")
-    parser.add_argument("--record", action="store_true", help=f"also write the result to {RESULTS.name}")
+    parser.add_argument("--record", action="store_true", help=f"also write the result to {results.RESULTS.name}")
     arguments = parser.parse_args()
     if arguments.name is None:
         for name, summary in BENCHMARKS.items():
@@ -53,15 +50,18 @@ def main() -> int:
 
 
 def record(name: str, report: Report, verdict: str) -> None:
-    """Replace the section of one benchmark in the results page, or add it."""
+    """Replace the section of one benchmark in the results page, or add it, and write the page's twin."""
     section = f"## {name}\n\n{report.setting}\n\n{date.today()} · {machine()}\n\n{report.table()}\n\n`{verdict}`\n"
-    text = RESULTS.read_text(encoding="utf-8")
+    text = results.RESULTS.read_text(encoding="utf-8")
     pattern = re.compile(rf"^## {name}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
     if pattern.search(text):
         text = pattern.sub(lambda _: f"{section}\n", text)
     else:
         text = f"{text.rstrip()}\n\n{section}"
-    RESULTS.write_text(f"{text.rstrip()}\n", encoding="utf-8")
+    text = f"{text.rstrip()}\n"
+    twin = results.twin(text)
+    results.RESULTS.write_text(text, encoding="utf-8")
+    results.TWIN.write_text(twin, encoding="utf-8")
 
 
 def machine() -> str:

@@ -30,13 +30,36 @@ class Run:
     seconds: float
 
 
+DROPOUT, SLOW_RATE = 0.5, 0.005
+"""Share of the words that a step does not see, and its step size, chosen on validation edges of four other splits."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model: its name in the table, whether it sees the papers' words and is variational, and how it is trained.
+
+    `published` is the paper's AUC / AP in per cent.
+    """
+
+    name: str
+    features: bool
+    variational: bool
+    published: str
+    dropout: float = 0.0
+    learning_rate: float = LEARNING_RATE
+
+
 ROWS = (
-    ("VGAE", True, True, "91.4 / 92.6"),
-    ("GAE", True, False, "91.0 / 92.0"),
-    ("VGAE, without features", False, True, "84.0 / 87.7"),
-    ("GAE, without features", False, False, "84.3 / 88.1"),
+    Row("VGAE", True, True, "91.4 / 92.6"),
+    Row("GAE", True, False, "91.0 / 92.0"),
+    Row("VGAE, half of the words dropped", True, True, "", DROPOUT, SLOW_RATE),
+    Row("GAE, half of the words dropped", True, False, "", DROPOUT, SLOW_RATE),
+    Row("VGAE, without features", False, True, "84.0 / 87.7"),
+    Row("GAE, without features", False, False, "84.3 / 88.1"),
 )
-"""Name, whether the model sees the papers' words, whether it is variational, and the published AUC / AP in per cent."""
+
+JUDGED = "VGAE, half of the words dropped"
+"""The row that the bars are for."""
 
 RIVALS = {
     "common neighbours": graphs.common_neighbours,
@@ -63,11 +86,12 @@ def judged(scores: Tensor, split: graphs.EdgeSplit) -> tuple[float, float]:
     return graphs.area_under_curve(labels, scores), graphs.average_precision(labels, scores)
 
 
-def train(features: Tensor, split: graphs.EdgeSplit, *, variational: bool, seed: int, epochs: int = EPOCHS) -> Run:
+def train(features: Tensor, split: graphs.EdgeSplit, row: Row, *, seed: int, epochs: int = EPOCHS) -> Run:
     """Train on the training graph, and rank the test edges among as many pairs without an edge."""
     start = time.perf_counter()
-    model = graphs.VGAE(features.shape[1], LATENT, HIDDEN, variational=variational, seed=seed)
-    graphs.fit(model, features, split.adjacency, epochs=epochs, learning_rate=LEARNING_RATE, seed=seed)
+    model = graphs.VGAE(features.shape[1], LATENT, HIDDEN, variational=row.variational, seed=seed)
+    settings = {"learning_rate": row.learning_rate, "dropout": row.dropout}
+    graphs.fit(model, features, split.adjacency, epochs=epochs, seed=seed, **settings)
     pairs = torch.cat([split.test_edges, split.test_non_edges])
     scores = model.scores(features, graphs.normalised_adjacency(split.adjacency), pairs)
     return Run(*judged(scores, split), time.perf_counter() - start)
@@ -81,7 +105,7 @@ def rank(score: Callable[[Tensor], Tensor], split: graphs.EdgeSplit) -> Run:
     return Run(*judged(table[pairs[:, 0], pairs[:, 1]], split), time.perf_counter() - start)
 
 
-def row(name: str, runs: Sequence[Run], published: str) -> tuple[str, ...]:
+def line(name: str, runs: Sequence[Run], published: str) -> tuple[str, ...]:
     """Return a row of the table: mean ± standard deviation over the seeds, and the median of the seconds."""
     auc, ap = ([getattr(one, field) for one in runs] for field in ("auc", "ap"))
     spread = [f"{statistics.fmean(values):.3f} ± {statistics.stdev(values):.3f}" for values in (auc, ap)]
@@ -97,25 +121,25 @@ def run() -> Report:
         False: identity(graph.nodes),
     }
     splits = [graphs.split_edges(adjacency, generator=torch.Generator().manual_seed(seed)) for seed in SEEDS]
-    table, first = [], []
-    for name, seen, variational, published in ROWS:
-        runs = [
-            train(features[seen], split, variational=variational, seed=seed)
-            for seed, split in zip(SEEDS, splits, strict=True)
-        ]
-        first = first or runs
-        table.append(row(name, runs, published))
-    table += [row(name, [rank(score, split) for split in splits], "") for name, score in RIVALS.items()]
-    auc, ap = statistics.fmean(one.auc for one in first), statistics.fmean(one.ap for one in first)
-    seconds = max(one.seconds for one in first)
+    table, judged_runs = [], []
+    for row in ROWS:
+        runs = [train(features[row.features], split, row, seed=seed) for seed, split in zip(SEEDS, splits, strict=True)]
+        table.append(line(row.name, runs, row.published))
+        if row.name == JUDGED:
+            judged_runs = runs
+    table += [line(name, [rank(score, split) for split in splits], "") for name, score in RIVALS.items()]
+    auc, ap = statistics.fmean(one.auc for one in judged_runs), statistics.fmean(one.ap for one in judged_runs)
+    seconds = max(one.seconds for one in judged_runs)
     return Report(
         setting=(
-            "Cora: 2708 papers, 5278 citations, 1433 words. 5 % of the edges are set aside (for validation, which "
-            "nothing here needs), 10 % are the test with as many pairs without an edge; encoder and rivals see the "
-            f"other 85 %. Graph convolutions {HIDDEN[0]} and {LATENT}, inner product, edges weighed so that both kinds "
-            f"count the same, KL with weight 1 on the sum over unordered pairs, {EPOCHS} steps of Adam at "
-            f"{LEARNING_RATE:g} on the whole graph, the last is judged. AUC and average precision, mean ± standard "
-            f"deviation over {len(SEEDS)} seeds (split, weights and draws), seconds of training and ranking, median; "
+            "Cora: 2708 papers, 5278 citations, 1433 words. 5 % of the edges are set aside for validation, 10 % are "
+            "the test with as many pairs without an edge; encoder and rivals see the other 85 %. Graph convolutions "
+            f"{HIDDEN[0]} and {LATENT}, inner product, edges weighed so that both kinds count the same, KL with weight "
+            f"1 on the sum over unordered pairs, {EPOCHS} steps of Adam at {LEARNING_RATE:g} on the whole graph, the "
+            "last is judged. Rows with dropped words, which the paper does not have: in every step each word of a "
+            f"paper is hidden with probability {DROPOUT:g}, and the step size is {SLOW_RATE:g}; both were chosen on "
+            "validation edges of four other splits. AUC and average precision, mean ± standard deviation over "
+            f"{len(SEEDS)} seeds (split, weights and draws), seconds of training and ranking, median; "
             f"{torch.get_num_threads()} threads. Published: Kipf and Welling (2016), AUC / AP in per cent, over ten "
             "seeds on fixed splits. Re-runs elsewhere (published 90.6 ± .9 for GAE, 89.8 ± .9 for VGAE) show that the "
             "order of the two is within the noise."
@@ -123,7 +147,7 @@ def run() -> Report:
         header=("what", "AUC", "AP", "a seed, s", "published"),
         rows=table,
         bar=(
-            f"VGAE: AUC {auc:.3f} (bar {BAR_AUC}), AP {ap:.3f} (bar {BAR_AP}), at most {seconds:.1f} s a seed "
+            f"{JUDGED}: AUC {auc:.3f} (bar {BAR_AUC}), AP {ap:.3f} (bar {BAR_AP}), at most {seconds:.1f} s a seed "
             f"(bar {SECONDS:g})"
         ),
         passed=auc >= BAR_AUC and ap >= BAR_AP and seconds <= SECONDS,

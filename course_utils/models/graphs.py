@@ -412,6 +412,7 @@ def fit(
     learning_rate: float = 0.01,
     positive_weight: float | None = None,
     beta: float = 1.0,
+    dropout: float = 0.0,
     seed: int = 0,
 ) -> list[float]:
     """Train a model on one graph, the whole of it in every step, and return the loss of each step in nats per node.
@@ -425,6 +426,7 @@ def fit(
     adjacency : (N, N), dense or sparse: the training graph.
     positive_weight : how many times an edge counts; without it `balanced_weight(adjacency)`, as Kipf and Welling have.
     beta : weight of the KL term.
+    dropout : share of the features' entries that a step does not see, in [0, 1); the others grow by 1 / (1 − dropout).
 
     Raises
     ------
@@ -434,6 +436,9 @@ def fit(
     epochs = check_scalar("epochs", epochs, integer=True, minimum=1)
     learning_rate = check_scalar("learning_rate", learning_rate, positive=True)
     beta = check_scalar("beta", beta, non_negative=True)
+    dropout = check_scalar("dropout", dropout, minimum=0, maximum=1)
+    if dropout == 1:
+        raise ValueError("dropout must be below 1; got 1, with which no step would see a feature")
     weight = balanced_weight(adjacency) if positive_weight is None else positive_weight
     edges, propagation = edge_list(adjacency), normalised_adjacency(adjacency)
     if not len(edges):
@@ -442,7 +447,8 @@ def fit(
     optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=learning_rate)
     losses = []
     for epoch in range(1, epochs + 1):
-        terms = model.elbo_terms(x, propagation, edges, positive_weight=weight, generator=generator)
+        seen = _thinned(x, dropout, generator) if dropout else x
+        terms = model.elbo_terms(seen, propagation, edges, positive_weight=weight, generator=generator)
         loss = (beta * terms["kl"] - terms["reconstruction"]) / len(adjacency)
         if not torch.isfinite(loss):
             raise TrainingError(f"the loss is {loss.item()} in step {epoch}; try a smaller learning_rate")
@@ -451,6 +457,15 @@ def fit(
         optimiser.step()
         losses.append(loss.item())
     return losses
+
+
+def _thinned(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Return features with a share of their entries, drawn at random, put to zero, and the others made larger."""
+    sparse = x.is_sparse
+    x = x.coalesce() if sparse else x
+    values = x.values() if sparse else x
+    values = values * (torch.rand(values.shape, generator=generator) >= share) / (1 - share)
+    return torch.sparse_coo_tensor(x.indices(), values, x.shape, is_coalesced=True) if sparse else values
 
 
 # --- rivals -----------------------------------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ def split():
 @pytest.mark.parametrize("variational", [True, False])
 def test_a_short_training_finds_the_blocks(split, variational):
     short, longer = (
-        vgae.train(vgae.identity(40), split, variational=variational, seed=0, epochs=epochs) for epochs in (1, 60)
+        vgae.train(vgae.identity(40), split, vgae.Row("", False, variational, ""), seed=0, epochs=epochs)
+        for epochs in (1, 60)
     )
     # a perfect knowledge of the blocks gives about .75: most pairs without an edge lie between the blocks
     assert longer.auc > max(short.auc, 0.62) and longer.ap > 0.6 and longer.seconds > 0
@@ -44,7 +45,7 @@ def test_the_features_are_the_papers_words():
 
 def test_a_row_gives_mean_and_spread():
     runs = [vgae.Run(0.90, 0.80, 2.0), vgae.Run(0.92, 0.90, 4.0)]
-    assert vgae.row("x", runs, "91") == ("x", "0.910 ± 0.014", "0.850 ± 0.071", "3.0", "91")
+    assert vgae.line("x", runs, "91") == ("x", "0.910 ± 0.014", "0.850 ± 0.071", "3.0", "91")
 
 
 def test_cora_is_read():

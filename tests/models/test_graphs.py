@@ -374,6 +374,22 @@ def test_training_learns_the_clubs_and_leaves_the_random_state():
     assert graphs.area_under_curve(adjacency[pairs[:, 0], pairs[:, 1]], scores) > 0.75
 
 
+@pytest.mark.parametrize("sparse", [True, False])
+def test_dropped_features_are_other_ones_in_every_step_and_their_mean_is_kept(sparse, monkeypatch):
+    seen = []
+    model = graphs.VGAE(34, 2, (8,), seed=1)
+    encode = model.encode
+    monkeypatch.setattr(model, "encode", lambda x, propagation: seen.append(x.to_dense()) or encode(x, propagation))
+    features = torch.eye(34) if not sparse else torch.eye(34).to_sparse()
+    losses = [graphs.fit(model, features, club(), epochs=200, dropout=0.25, seed=2)]
+    assert all(set(x.unique().tolist()) <= {0.0, torch.tensor(1 / 0.75).item()} for x in seen)
+    assert not torch.equal(seen[0], seen[1])
+    # 200 · 34 coins: the standard error of the mean is 0.007
+    assert torch.stack(seen).diagonal(dim1=1, dim2=2).mean().item() == pytest.approx(1, abs=0.03)
+    losses.append(graphs.fit(graphs.VGAE(34, 2, (8,), seed=1), features, club(), epochs=200, dropout=0.25, seed=2))
+    assert losses[0] == losses[1]
+
+
 def test_fixed_parts_stay_as_they_are():
     model = graphs.VGAE(34, 2, (8,), seed=1)
     graphs.fit(model, torch.eye(34), club(), epochs=3)
@@ -396,6 +412,8 @@ def test_bad_arguments_are_refused():
         graphs.VGAE(34, 0)
     with pytest.raises(ValueError, match="positive_weight must be positive"):
         graphs.fit(model, features, club(), positive_weight=0)
+    with pytest.raises(ValueError, match="dropout must be below 1; got 1"):
+        graphs.fit(model, features, club(), dropout=1)
     with pytest.raises(TypeError, match="generator must be a torch"):
         graphs.split_edges(club(), generator=3)
     with pytest.raises(TrainingError, match="the loss is nan in step 1; try a smaller learning_rate"):

@@ -19,6 +19,7 @@ def course(monkeypatch, tmp_path):
     """A folder with one lesson; returns a function that writes the lesson's cells."""
     monkeypatch.setattr(indexes, "NOTEBOOKS", tmp_path)
     monkeypatch.setattr(indexes, "DOCS", tmp_path / "docs")
+    monkeypatch.delitem(indexes.PAGES, "published.md")  # it links to lessons that are not here
 
     def write(*cells):
         nbformat.write(new_notebook(cells=[new_markdown_cell("# 01 · Try"), *cells]), tmp_path / "01_try.ipynb")

@@ -322,6 +322,7 @@ def write_course(root):
         "CHANGELOG.md": "# Changelog\n",
         "docs/claims.md": "# All claims\n\n## [01 · Try](../notebooks/01_try.ipynb)\n",
         "docs/glossary.md": "# Glossary\n\n## square\n\n> The square is $x^2$.\n",
+        "docs/published.md": "# Published figures and ours\n",
         "docs/instructor/01.md": "# 01 · Try\n\nAsk the room.\n",
         "docs/instructor/02.md": "# 02 · Go on\n\nAsk again.\n",
         "data/README.md": "# Data\n",

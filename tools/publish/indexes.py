@@ -4,7 +4,8 @@
 claim is followed back to the library or the module that its other side comes from. ``docs/glossary.md`` lists every
 term at the sentence that introduces it. Which words are terms is said by the cell that introduces them, in its
 metadata under ``glossary``; what they mean is said in the cell's text alone. ``docs/instructor/calendar.md`` spreads
-the course over a term (tools/publish/course_calendar.py).
+the course over a term (tools/publish/course_calendar.py). ``docs/published.md`` sets what the benchmarks gave beside
+what the papers report (tools/publish/published.py).
 
 With ``--check`` nothing is written, and the exit status says whether all pages are current.
 """
@@ -22,6 +23,7 @@ from pathlib import Path
 import nbformat
 
 from tools.publish.course_calendar import calendar_page
+from tools.publish.published import published_page
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS, DOCS = ROOT / "notebooks", ROOT / "docs"
@@ -351,7 +353,12 @@ def _absolute(passage: str) -> str:
     return re.sub(r"\]\((\d\d_[^)]*)\)", r"](../notebooks/\1)", passage)
 
 
-PAGES = {"claims.md": claims_page, "glossary.md": glossary_page, "instructor/calendar.md": calendar_page}
+PAGES = {
+    "claims.md": claims_page,
+    "glossary.md": glossary_page,
+    "instructor/calendar.md": calendar_page,
+    "published.md": lambda: published_page(_titles()),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

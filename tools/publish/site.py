@@ -59,7 +59,7 @@ REPOSITORY = ""
 """The repository's address, such as ``https://github.com/OWNER/NAME``; empty while it has none."""
 
 MARKER = ".built-by-site"
-PAGES = ("README.md", "docs/claims.md", "docs/glossary.md")
+PAGES = ("README.md", "docs/claims.md", "docs/glossary.md", "docs/published.md")
 GUIDE = "docs/instructor"
 TEACHERS = (PurePosixPath(GUIDE), PurePosixPath("docs/classroom"))
 STUDENTS_SECTIONS = ("The lessons", "How to work through a lesson", "How to cite", "Licence")
@@ -454,7 +454,7 @@ def _write_contents(source: Path, lessons: Sequence[str], guide: Sequence[str], 
     chapters = [name.removesuffix(".md") for name in guide if name != first]
     groups = [
         ("Lessons", [f"notebooks/{name.removesuffix('.ipynb')}" for name in lessons]),
-        ("To look up", ["docs/claims", "docs/glossary"]),
+        ("To look up", ["docs/claims", "docs/glossary", "docs/published"]),
         ("To teach", [f"{GUIDE}/{first.removesuffix('.md') if first else 'index'}"] if guide else []),
         ("About", about),
     ]
