@@ -83,15 +83,35 @@ def test_the_estimate_is_the_courses_importance_sampling():
     assert ours == pytest.approx(theirs, abs=0.01)
 
 
+def test_a_flow_begins_where_the_trunk_ended():
+    trunk, x = VAE(12, bounds.LATENT, bounds.HIDDEN, activation="tanh", seed=1), small()[1]
+    model = bounds.with_flow(trunk, 10)
+    noise = torch.randn(5, 6, bounds.LATENT, generator=torch.Generator().manual_seed(1))
+    mean, log_var, *layers = bounds.posterior(model, x)
+    torch.testing.assert_close((mean, log_var), trunk.encode(x))
+    plain = bounds.log_weights(trunk, x, trunk.encode(x), noise)
+    assert (bounds.log_weights(model, x, (mean, log_var, *layers), noise) - plain).abs().max() < 1
+    assert model.encoder.network[-1].weight.abs().min(1).values.max() > 0, "the layers depend on x"
+
+
+def test_quick_weights_are_off_by_little():
+    model, x = VAE(784, 10, (50,), activation="tanh", seed=0), torch.bernoulli(torch.full((9, 784), 0.2))
+    noise, q = torch.randn(300, 9, 10), model.encode(x)
+    exact, quick = bounds.log_weights(model, x, q, noise), bounds.quick_log_weights(model, x, q, noise)
+    assert quick.dtype == torch.float32 and not quick.requires_grad
+    assert 0 < (quick - exact).std() < 0.2
+
+
 @pytest.mark.parametrize("row", bounds.ROWS, ids=lambda row: row.name)
 def test_a_run_learns_is_kept_and_is_not_run_twice(row, folder):
     generator = torch.Generator().manual_seed(0)
     prototypes = torch.bernoulli(torch.full((4, 20), 0.5), generator=generator)
     x = prototypes[torch.randint(4, (400,), generator=generator)]
     row = dataclasses.replace(row, draws=min(row.draws, 10))
-    model, history = bounds.train(row, x, x[:100], epochs=8)
-    assert history.loss[-1] < history.loss[0] - 1
-    assert len(list(folder.iterdir())) == 1
-    again, same = bounds.train(row, x, x[:100], epochs=8)
+    trunk, before = bounds.train_trunk(x, x[:100], epochs=5)
+    model, history = bounds.train(row, x, x[:100], trunk, epochs=40)
+    assert before.loss[-1] < before.loss[0] and history.loss[-1] < history.loss[0] - 1
+    assert len(list(folder.iterdir())) == 2
+    again, same = bounds.train(row, x, x[:100], trunk, epochs=40)
     assert same == history and torch.equal(again.decoder[0].weight, model.decoder[0].weight)
     assert torch.get_float32_matmul_precision() == "highest"

@@ -7,6 +7,7 @@ import torch
 
 from benchmarks import bounds, kept, priors, vae_quality
 from course_utils.models.priors import PriorVAE, StandardPrior
+from course_utils.models.vae import VAE
 from course_utils.workshop.training import History
 
 
@@ -42,13 +43,13 @@ def test_the_weights_are_those_of_the_course():
 
 @pytest.mark.parametrize("kind", ["learned mixture", "VampPrior"])
 def test_network_and_prior_learn_together_and_are_kept(kind):
-    x = pictures()
-    first = priors.train_with(kind, x, x[:100], epochs=15)
+    x, trunk = pictures(), VAE(20, 50, (200, 200), activation="tanh")
+    first = priors.train_with(kind, x, x[:100], trunk, epochs=60)
     assert first.history.loss[-1] < first.history.loss[0] - 1
-    start = priors.train_with(kind, x, x[:100], epochs=1, keep=False)
+    start = priors.train_with(kind, x, x[:100], trunk, epochs=1, keep=False)
     moved = [not torch.equal(a, b) for a, b in zip(first.prior.parameters(), start.prior.parameters(), strict=True)]
     assert moved and all(moved)
-    again = priors.train_with(kind, x, x[:100], epochs=15)
+    again = priors.train_with(kind, x, x[:100], trunk, epochs=60)
     assert again.history == first.history
 
 
@@ -65,7 +66,7 @@ def test_decay_leaves_the_priors_own_parameters_alone():
 
 def test_a_fitted_mixture_takes_the_place_of_the_standard_prior():
     x = pictures()
-    plain = priors.standard(x, x[:100], epochs=6)
+    plain = priors.standard(x, x[:100], VAE(20, 50, (200, 200), activation="tanh"), epochs=40)
     better = priors.fitted(plain, x)
     assert better.model is plain.model and len(better.prior.logits) == 5
     standard, mixture = (nats(one, x[:100], 200) for one in (plain, better))
