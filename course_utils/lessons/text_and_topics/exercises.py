@@ -194,6 +194,12 @@ sentence_log_prob = Exercise(
             "You summed over the sentences too. Each has its own code and its own KL: one number for each.",
         ),
         Misconception(
+            "known words alone",
+            _sentence_with(lambda wanted: wanted > UNKNOWN),
+            "You counted the known words alone. That the sentence ends, and that an unknown word comes, has to be "
+            "predicted as well: all but the zeros.",
+        ),
+        Misconception(
             "unknown words left out",
             _sentence_with(lambda wanted: (wanted > 0) & (wanted != UNKNOWN)),
             "You left out the unknown words. The model has to say that one comes there: 3 is a token like any other.",

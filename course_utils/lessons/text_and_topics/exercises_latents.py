@@ -216,6 +216,15 @@ def _reflected_with(centre_of=_moved, variance_of=lambda v, log_var: _spread(_ta
     return answer
 
 
+def _prior_to_q(mean, log_var, v, prior_mean, prior_log_var):
+    precision = _table(v) @ torch.diag_embed((-log_var).exp()) @ _table(v)
+    gap = prior_mean - _moved(mean, v)
+    far = (precision.diagonal(dim1=1, dim2=2) * prior_log_var.exp()).sum(1) + torch.einsum(
+        "ni,nij,nj->n", gap, precision, gap
+    )
+    return 0.5 * (far - len(prior_mean) + log_var.sum(1) - prior_log_var.sum())
+
+
 def _with_mirror(factor, divided):
     return _reflected_with(
         lambda mean, v: _moved(mean, v, factor, divided),
@@ -271,13 +280,13 @@ reflected_kl = Exercise(
     extremes=[
         (
             _tensor([40.0, -70.0], [0.1, 0.2]),
-            _tensor([-60.0, 3.0], [2.0, -80.0]),
+            _tensor([-7.0, 3.0], [2.0, -8.0]),
             _tensor([3e6, -1e6], [2e-6, 1e-6]),
             _tensor(0.0, 5.0),
             _tensor(0.5, -0.5),
         ),
     ],
-    stable="log_var as it is for the determinant, and no matrix is inverted",
+    stable="v divided by its own length before anything else",
     gradients=("mean", "log_var", "v"),
     misconceptions=[
         Misconception(
@@ -341,6 +350,11 @@ reflected_kl = Exercise(
             "H from one side",
             _reflected_with(variance_of=lambda v, log_var: _table(v).diagonal(dim1=1, dim2=2) * log_var.exp()),
             "You took the diagonal of H diag(σ²). A covariance is moved from both sides, H diag(σ²) Hᵀ.",
+        ),
+        Misconception(
+            "the other direction",
+            _prior_to_q,
+            "This is KL(p‖q). Asked for is KL(q‖p), an average under q: the prior's variances divide.",
         ),
         Misconception(
             "variance for scale",

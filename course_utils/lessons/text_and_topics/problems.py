@@ -146,6 +146,12 @@ fair_perplexities = Exercise(
             "hidden words: the possibilities multiply.",
         ),
         Misconception(
+            "2 to the nats",
+            lambda *arguments: (_fair(*arguments)[0], 2 ** np.log(_fair(*arguments)[1])),
+            "The best model is right. For the perplexities you took 2 to the power of nats. Where logarithms are "
+            "natural ones, e belongs there.",
+        ),
+        Misconception(
             "best as reported",
             _chosen_by(lambda perplexities, tokens, unknowns, hidden, words: perplexities),
             "The perplexities are right. The best model is chosen by those that were reported. Choose by the fair "
@@ -280,6 +286,12 @@ worth_of_notes = Exercise(
             ),
             "You compared with the best of the wrong notes. The second person does not pick one: all N are equally "
             "likely, and the probabilities are averaged.",
+        ),
+        Misconception(
+            "the next note",
+            _notes_with(lambda log_probs: np.roll(log_probs, -1, axis=1).diagonal()),
+            "You compared each speech with one other note. Which one it is, is pure chance, and it is a wrong one. The "
+            "second person holds all N for equally likely, the right one too.",
         ),
         Misconception(
             "number of notes forgotten",
@@ -500,6 +512,15 @@ one_or_many = Exercise(
             "ordered or not",
             lambda counts, shares, habits: _cooks((counts > 0).astype(int), shares, habits),
             "You counted every kind of dish once. Three soups are three clues.",
+        ),
+        Misconception(
+            "probability of the order",
+            lambda counts, shares, habits: (
+                np.exp(special.logsumexp(np.log(habits) @ counts + np.log(shares))),
+                _cooks(counts, shares, habits)[1],
+            ),
+            "The first number is how probable the order is if one cook makes it. Asked for is how probable one cook "
+            "is, after the order was seen: Bayes' rule, with both ways equally likely before.",
         ),
         Misconception(
             "odds",
