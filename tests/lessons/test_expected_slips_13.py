@@ -117,7 +117,8 @@ SLIPS = {
         room.bag_log_prob, lambda c, z, t: (c * _log_words(z, t)).mean(1), "divided by the number of columns",
     ),
     "13.1 without z's gradient": (
-        room.bag_log_prob, lambda c, z, t: (c[:, None] * (z.detach().log_softmax(1)[:, :, None] + t.log_softmax(1)).logsumexp(1)[:, None]).sum((1, 2)),
+        room.bag_log_prob,
+        lambda c, z, t: (c * (z.detach().log_softmax(1)[:, :, None] + t.log_softmax(1)).logsumexp(1)).sum(1),
         "no gradient reaches `z`",
     ),
     "13.2 sign": (
@@ -189,7 +190,7 @@ SLIPS = {
     ),
     "13.4 copies": (
         room.sentence_log_prob,
-        lambda x, t: torch.stack([-F.cross_entropy(a, b, ignore_index=0, reduction="sum") for a, b in zip(x, t, strict=True)]),
+        lambda x, t: -F.cross_entropy(x.mT, t, ignore_index=0, reduction="none").sum(1),
         "that very token",
     ),
     "13.4 filling": (room.sentence_log_prob, lambda x, t: _said(x, t).sum(1), "must not depend on"),
@@ -365,7 +366,9 @@ SLIPS = {
     ),
     "13.10 own and wrong": (
         room.worth_of_notes,
-        lambda a: (np.mean([a[i, i] - np.delete(a[i], i).mean() if len(a) > 1 else 0 for i in range(len(a))]), _notes(a)[1]),
+        lambda a: (
+            np.mean([row[i] - np.delete(row, i).mean() if len(a) > 1 else 0 for i, row in enumerate(a)]), _notes(a)[1],
+        ),
         "right one may lie",
     ),
     "13.10 exponentials": (
