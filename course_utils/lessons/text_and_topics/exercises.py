@@ -31,7 +31,7 @@ def _sentences(rng, words):
 def _sentence(logits, tokens):
     following = tokens[:, 1:]
     score = logits[:, :-1].gather(2, following[:, :, None])[:, :, 0]
-    return ((score - logits[:, :-1].logsumexp(2)) * (following > 0)).sum(1)
+    return (score - logits[:, :-1].logsumexp(2)).masked_fill(following == FILLING, 0).sum(1)
 
 
 def _sentence_by_cross_entropy(logits, tokens):
