@@ -1,14 +1,18 @@
-"""Lesson 13, text and topics: the corpus as the lesson splits it, and the models that its notebook and explorers share."""
+"""Lesson 13, text and topics: the corpus as the lesson splits it, and the models that notebook and explorers share."""
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from sklearn.decomposition import LatentDirichletAllocation
+from sklearn.naive_bayes import MultinomialNB
 from torch import Tensor
 
 from course_utils.models import corpus, text, topics
-from course_utils.models.corpus import CONTENT_WORDS, Corpus
+from course_utils.models.corpus import CONTENT_WORDS, TOPICS, Corpus
+from course_utils.workshop.data import data_file
 from course_utils.workshop.model_cache import kept
 
 LENGTH = 14
@@ -17,31 +21,19 @@ LENGTH = 14
 TOPIC_COUNTS = (2, 3, 5, 8)
 """How many topics the models of the topic explorer have."""
 
-_EVERY = 5  # each fifth document is for tests
-
-
 # --- the corpus -------------------------------------------------------------------------------------------------------
 
 
 @functools.cache
 def corpora() -> tuple[Corpus, Corpus]:
     """Return 2400 sentences (400 documents) to train on, and 600 (100 documents) to test on."""
-    whole = corpus.make_corpus()
-    kept_for_tests = whole.documents % _EVERY == 0
-    return _part(whole, ~kept_for_tests), _part(whole, kept_for_tests)
-
-
-def _part(whole: Corpus, chosen: np.ndarray) -> Corpus:
-    """Return the chosen sentences (N,), with their documents numbered anew from 0."""
-    numbers, documents = np.unique(whole.documents[chosen], return_inverse=True)
-    sentences = tuple(sentence for sentence, here in zip(whole.sentences, chosen, strict=True) if here)
-    return Corpus(sentences, whole.topics[chosen], documents, whole.proportions[numbers])
+    return corpus.split(corpus.make_corpus())
 
 
 @functools.cache
 def vocabulary() -> text.Vocabulary:
-    """Return the vocabulary of the training sentences, the frequent words first."""
-    return text.Vocabulary.of(corpora()[0].sentences)
+    """Return the vocabulary of the whole corpus, the frequent words first."""
+    return text.Vocabulary.of(corpus.make_corpus().sentences)
 
 
 @functools.cache
@@ -120,3 +112,102 @@ def language_model(seed: int = 0) -> text.LanguageModel:
     model = text.LanguageModel(len(vocabulary()), seed=seed)
     text.fit(model, tokens()[0], seed=seed, progress=False, **TRAINING)
     return model
+
+
+# --- what was recorded ------------------------------------------------------------------------------------------------
+
+RECORD, GRID, WEIGHTS = "text_runs.safetensors", "text_grid.safetensors", "text_models.safetensors"
+_COLUMNS = ("train bound", "bound", "log p", "kl", "read", "rewritten", "steered", "grammatical")
+RUNS = (
+    "GRU",
+    "GRU, given the topics",
+    "plain",
+    "warm-up",
+    "free bits",
+    "free bits, GRU encoder",
+    "free bits, reflections",
+    "word dropout",
+    "without words",
+    "topic prior",
+    "topic prior, warm-up",
+    "topic prior, learned",
+)
+"""What `tools/train_text_lesson.py` trained, in the order in which the lesson shows it."""
+
+SHOWN = ("plain", "free bits", "topic prior")
+"""VAEs whose weights come with the course."""
+
+LATENTS = 16
+
+
+@functools.cache
+def text_runs() -> dict[str, dict[str, np.ndarray]]:
+    """Return by model, then by measure, what `tools/train_text_lesson.py` measured: one number a seed.
+
+    "perplexity" is that of unseen sentences, by importance sampling where there is a latent; "bound perplexity" that of
+    the bound, "kl" in nats a sentence. "read" is the share of unseen sentences whose topic a logistic regression names
+    from q's mean; "rewritten" that of sentences that the decoder writes again about the same topic; "steered" that of
+    sentences to order that are about what was ordered, "grammatical" that the grammar could have made. "curve" is the
+    KL (seeds, epochs + 1). Where a model has no such measure the numbers are NaN.
+    """
+    arrays = load_file(data_file(RECORD))
+    runs = {}
+    for name in RUNS:
+        table = arrays[name].double().numpy()
+        run = dict(zip(_COLUMNS, table.T, strict=True))
+        length = arrays["tokens"].double().numpy()
+        run["perplexity"] = np.exp(-run["log p"] / length[1])
+        run["bound perplexity"] = np.exp(-run["bound"] / length[1])
+        run["train perplexity"] = np.exp(-run["train bound"] / length[0])
+        if f"curve {name}" in arrays:
+            run["curve"] = arrays[f"curve {name}"].numpy()
+        runs[name] = run
+    return runs
+
+
+@functools.cache
+def cure_runs() -> dict[tuple[str, str], dict]:
+    """Return by epochs of warm-up and free nats a latent the KL's "curve", and "kl" and "perplexity" at the end."""
+    arrays = load_file(data_file(GRID))
+    length = load_file(data_file(RECORD))["tokens"][1].item()
+    warm_ups, floors = (arrays[key].tolist() for key in ("warm-ups", "floors"))
+    runs = {}
+    for i, warm_up in enumerate(warm_ups):
+        for j, floor in enumerate(floors):
+            kl, _, log_p = arrays["ends"][i, j].tolist()
+            runs[f"{warm_up:g}", f"{floor:g}"] = {
+                "curve": arrays["curves"][i, j].tolist(),
+                "kl": kl,
+                "perplexity": float(np.exp(-log_p / length)),
+            }
+    return runs
+
+
+def rival_level() -> float:
+    """Return the perplexity of unseen sentences under the GRU without a code, with the seed of `cure_runs`."""
+    return float(text_runs()["GRU"]["perplexity"][0])
+
+
+@functools.cache
+def sentence_vae(name: str) -> text.SentenceVAE:
+    """Return one of the VAEs `SHOWN` as it was trained; a topic prior has its Gaussians in the order of `TOPICS`."""
+    if name not in SHOWN:
+        raise ValueError(f"name must be one of {', '.join(SHOWN)}; got {name!r}")
+    weights = load_file(data_file(WEIGHTS))
+    own = {key.removeprefix(f"{name}/"): value for key, value in weights.items() if key.startswith(f"{name}/")}
+    size = len(CONTENT_WORDS)
+    prior = text.TopicPrior(torch.full((len(TOPICS), size), 1 / size), LATENTS) if name == "topic prior" else None
+    model = text.SentenceVAE(len(vocabulary()), LATENTS, prior=prior)
+    model.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in own.items()})
+    return model.requires_grad_(False).eval()
+
+
+@functools.cache
+def _judge() -> MultinomialNB:
+    train, _ = corpora()
+    return MultinomialNB().fit(topics.counts_of(train.sentences, CONTENT_WORDS).numpy(), train.topics)
+
+
+def topic_of(sentences: Sequence[str]) -> np.ndarray:
+    """Return the topic (N,) of each sentence, by a naive Bayes classifier that was trained on true sentences."""
+    return _judge().predict(topics.counts_of(sentences, CONTENT_WORDS).numpy())
