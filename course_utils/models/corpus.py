@@ -120,7 +120,7 @@ class Corpus(NamedTuple):
 
 
 def make_corpus(
-    sentences: int = 3000, *, seed: int = 0, per_document: int = 6, concentration: float = 0.2
+    sentences: int = 3000, *, seed: int = 0, per_document: int = 6, concentration: float = 0.1
 ) -> Corpus:
     """Return sentences of at most 12 words, and their topics and documents; the same ones for the same seed.
 
@@ -144,6 +144,27 @@ def make_corpus(
     cumulative = np.cumsum(proportions, axis=1).tolist()
     topics = np.array([_chosen(cumulative[document], rng) for document in documents])
     return Corpus(tuple(_sentence(topic, rng) for topic in topics), topics, documents, proportions)
+
+
+def split(corpus: Corpus, every: int = 5) -> tuple[Corpus, Corpus]:
+    """Return a corpus in two parts: without every fifth document, and every fifth document. Documents stay whole.
+
+    In each part documents are numbered anew, from 0.
+
+    Raises
+    ------
+    TypeError, ValueError : `every` is no whole number from 2 to the number of documents.
+    """
+    every = check_scalar("every", every, integer=True, minimum=2, maximum=len(corpus.proportions))
+    held_out = np.arange(len(corpus.proportions)) % every == 0
+    parts = []
+    for chosen in (~held_out, held_out):
+        rows = np.flatnonzero(chosen[corpus.documents])
+        numbers = np.cumsum(chosen) - 1
+        sentences = tuple(corpus.sentences[row] for row in rows)
+        documents = numbers[corpus.documents[rows]]
+        parts.append(Corpus(sentences, corpus.topics[rows], documents, corpus.proportions[chosen]))
+    return parts[0], parts[1]
 
 
 def sentences_about(topic: str, count: int, *, seed: int = 0) -> tuple[tuple[str, ...], ...]:

@@ -294,7 +294,7 @@ class SentenceVAE(nn.Module):
     vocabulary : V, marks counted.
     latent_dim : L.
     embedding, hidden : numbers in a word's vector, and in the GRUs' states.
-    encoder : "gru" reads the words in order, "bag" counts them.
+    encoder : "bag" counts the words, "gru" reads them in order.
     reflections : how many Householder reflections, each with a vector that depends on the sentence, turn q; 0 leaves
         it diagonal.
     prior : None for N(0, I), else a prior over z as in `priors`, or a `TopicPrior`. Its parameters are the model's.
@@ -318,7 +318,7 @@ class SentenceVAE(nn.Module):
         *,
         embedding: int = 32,
         hidden: int = 64,
-        encoder: str = "gru",
+        encoder: str = "bag",
         reflections: int = 0,
         prior: Prior | None = None,
         seed: int = 0,
@@ -453,18 +453,21 @@ class SentenceVAE(nn.Module):
         samples: int = 50,
         proportions: Tensor | None = None,
         generator: torch.Generator | None = None,
+        inputs: Tensor | None = None,
     ) -> Tensor:
         """Return an estimate of log p(x) (N,) in nats: log (1/S) Σ_s p(x, z_s) / q(z_s | x), z_s ~ q.
 
-        On average a lower bound, which rises with `samples` towards log p(x).
+        On average a lower bound, which rises with `samples` towards log p(x). The decoder reads `inputs` (N, T) where
+        they are given, as for a model that was trained without words.
         """
         samples = check_scalar("samples", samples, integer=True, minimum=1)
         size = max(1, _ROWS // samples)
         guides = [None] * len(tokens) if proportions is None else proportions.split(size)
+        reads = (tokens if inputs is None else inputs).split(size)
         parts = []
-        for part, guide in zip(tokens.split(size), guides, strict=False):
+        for part, guide, read in zip(tokens.split(size), guides, reads, strict=False):
             z, log_q = self.sample(part, samples, generator)
-            log_weights = self.log_likelihood(part, z) + self.log_prior(z, guide) - log_q
+            log_weights = self.log_likelihood(part, z, read) + self.log_prior(z, guide) - log_q
             parts.append(log_weights.logsumexp(0) - math.log(samples))
         return torch.cat(parts)
 
@@ -497,24 +500,28 @@ def warm_up(step: int, steps: int) -> float:
 class TopicPrior(DiagonalPrior):
     """A Gaussian for each topic, whose mean and variance are read off the topic's words: similar topics lie close.
 
-    The mean is W β_k / ‖β_k‖ and the log-variance V β_k / ‖β_k‖ with matrices W, V that are learned. A sentence whose
-    document has the topics t gets the mixture Σ_k t_k N(mean_k, …); without t all topics have the same weight.
+    The mean is W β_k / ‖β_k‖ and the log-variance V β_k / ‖β_k‖ with matrices W and V. A sentence whose document has the
+    topics t gets the mixture Σ_k t_k N(mean_k, …); without t all topics have the same weight.
 
     Parameters
     ----------
     table : (K, V) words of each topic, rows that sum to 1; fixed.
     latent_dim : L.
-    spread : standard deviation of the means where learning starts; variances begin at 1.
+    spread : standard deviation of the entries of W, and about that of the means, at the start; variances begin at 1.
+    learned : train W and V with the other parameters. Otherwise they stay as they start: Gaussians far apart, where
+        each topic has its place, and cannot be moved together.
     seed : for the start.
 
     Raises
     ------
     TypeError, ValueError : an argument is not as described; of the methods likewise.
 
-    Source: Wang et al. (2019), equation 5, with linear maps in the place of networks.
+    Source: Wang et al. (2019), equation 5, where networks that are learned stand in the place of W and V.
     """
 
-    def __init__(self, table: Tensor, latent_dim: int, *, spread: float = 1.0, seed: int = 0):
+    def __init__(
+        self, table: Tensor, latent_dim: int, *, spread: float = 1.0, learned: bool = False, seed: int = 0
+    ):
         super().__init__()
         latent_dim = check_scalar("latent_dim", latent_dim, integer=True, minimum=1)
         spread = check_scalar("spread", spread, positive=True)
@@ -527,6 +534,7 @@ class TopicPrior(DiagonalPrior):
         self.register_buffer("directions", table / table.norm(dim=1, keepdim=True))
         self.to_mean = nn.Parameter(spread * torch.randn(table.shape[1], latent_dim, generator=generator))
         self.to_log_var = nn.Parameter(torch.zeros(table.shape[1], latent_dim))
+        self.requires_grad_(bool(learned))
 
     def components(self) -> Components:
         """Return log-weights (K,), all the same, means (K, L) and log-variances (K, L)."""

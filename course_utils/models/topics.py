@@ -250,10 +250,19 @@ def fit_topics(
     batch_size: int = 50,
     learning_rate: float = 1e-2,
     schedule: str = "one_cycle",
+    smoothing: float = 0.2,
     seed: int = 0,
     **options: Any,
 ) -> History:
     """Train on documents (D, V), and return the history; counts may be whole numbers of a small type.
+
+    Parameters
+    ----------
+    model, counts : as they are.
+    epochs, batch_size, learning_rate, schedule, seed : as for `Trainer`.
+    smoothing : a Dirichlet prior of the topics with 1 + this: as if each topic had been seen to give each word so many
+        times. Without it a word that a topic gave by chance never gets the probability zero.
+    options : of `Trainer`: validation, patience, checkpoint, progress.
 
     Raises
     ------
@@ -261,9 +270,15 @@ def fit_topics(
     """
     for part in counts.split(1000):  # one part at a time: as numbers of four bytes all may be too large
         check_counts(part, model.words)
+    smoothing = check_scalar("smoothing", smoothing, non_negative=True)
+
+    def loss(batch: Tensor) -> dict[str, Tensor]:
+        prior = -smoothing / len(counts) * model.logits.log_softmax(-1).sum()
+        return model.loss(batch) | {"prior of the topics": prior}
+
     return Trainer(
         model,
-        model.loss,
+        loss,
         counts,
         epochs=epochs,
         batch_size=batch_size,
