@@ -59,7 +59,7 @@ RECALL = (
             1.0: "That is |det H|. The log-density changes by its logarithm.",
             -1.0: "That is the determinant of H itself. The log-density changes by the logarithm of its size.",
         },
-        otherwise="The log-density changes by −log|det H|. What are the eigenvalues of a mirror?",
-        praise="One eigenvalue is −1, the others are 1. A mirror costs nothing in the density: not even a determinant.",
+        otherwise="The log-density changes by −log|det H|, and the eigenvalues of a mirror are 1 and −1.",
+        praise="A mirror leaves volumes alone, so it costs nothing in the density: not even a determinant.",
     ),
 )
