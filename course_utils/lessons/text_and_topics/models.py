@@ -85,7 +85,7 @@ def counted(train: Tensor, test: Tensor, neighbours: int) -> Tensor:
 def topic_model(seed: int = 0, count: int = 5) -> topics.TopicModel:
     """Return a neural topic model of the training documents, with so many topics: a second or two, the first time."""
     documents = counts()[0]
-    model = topics.TopicModel(len(CONTENT_WORDS), count, (), prior_scale=2.0, seed=seed).start_at_mean(documents)
+    model = topics.TopicModel(len(CONTENT_WORDS), count, (), prior_scale=3.0, seed=seed).start_at_mean(documents)
     options = {"epochs": 300, "batch_size": 100, "learning_rate": 3e-2, "smoothing": 0.0, "progress": False}
     topics.fit_topics(model, documents, seed=seed, **options)
     return model.requires_grad_(False)
@@ -94,7 +94,7 @@ def topic_model(seed: int = 0, count: int = 5) -> topics.TopicModel:
 @functools.cache
 def lda_topics(seed: int = 0, count: int = 5) -> np.ndarray:
     """Return the topics (K, V) that scikit-learn's latent Dirichlet allocation finds in the training documents."""
-    lda = LatentDirichletAllocation(count, doc_topic_prior=0.2, max_iter=30, random_state=seed)
+    lda = LatentDirichletAllocation(count, doc_topic_prior=0.1, max_iter=30, random_state=seed)
     table = lda.fit(counts()[0].numpy()).components_
     return table / table.sum(1, keepdims=True)
 
@@ -169,7 +169,7 @@ def text_runs() -> dict[str, dict[str, np.ndarray]]:
 def cure_runs() -> dict[tuple[str, str], dict]:
     """Return by epochs of warm-up and free nats a latent the KL's "curve", and "kl" and "perplexity" at the end."""
     arrays = load_file(data_file(GRID))
-    length = load_file(data_file(RECORD))["tokens"][1].item()
+    length = text.predicted(tokens()[1]).double().mean().item()
     warm_ups, floors = (arrays[key].tolist() for key in ("warm-ups", "floors"))
     runs = {}
     for i, warm_up in enumerate(warm_ups):
