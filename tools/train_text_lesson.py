@@ -124,9 +124,7 @@ def vae(name: str, seed: int, watch: Callable[[nn.Module], None] | None = None, 
     m = material()
     how, build, make = VAES[name]
     model = text.SentenceVAE(len(m.vocabulary), LATENT, prior=make and make(), seed=seed, **build)
-    text.fit(
-        model, m.train, m.train_proportions if make else None, seed=seed, watch=watch, **(TRAINING | how | more)
-    )
+    text.fit(model, m.train, m.train_proportions if make else None, seed=seed, watch=watch, **(TRAINING | how | more))
     return model
 
 
@@ -273,7 +271,9 @@ def main(wanted: list[str]) -> None:
     if not wanted or "grid" in wanted:
         write(GRID, grid(), axes="warm-up, free bits, epoch or (kl, bound, log p)")
     if not wanted or "models" in wanted:
-        write(MODELS, small_models(), settings=f"latent_dim {LATENT}, length {LENGTH}, topic model (64,), prior_scale 2")
+        write(
+            MODELS, small_models(), settings=f"latent_dim {LATENT}, length {LENGTH}, topic model (64,), prior_scale 2"
+        )
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ OWN = 0.85
 _WORDS = {
     "kitchen": {
         "PERSON": "cook baker chef waiter butcher grandmother",
-        "VERB": "stir/stirred bake/baked taste/tasted slice/sliced boil/boiled season/seasoned serve/served peel/peeled "
-        "weigh/weighed burn/burned",
+        "VERB": "stir/stirred bake/baked taste/tasted slice/sliced boil/boiled season/seasoned serve/served "
+        "peel/peeled weigh/weighed burn/burned",
         "OBJECT": "soup bread onion sauce cake dough pepper butter stock potato scale spoon pan egg flour plate salt "
         "pumpkin",
         "ADJECTIVE": "hot sweet fresh salty crisp bitter thick spicy sour golden",
@@ -57,7 +57,8 @@ _WORDS = {
         "PERSON": "gardener farmer botanist neighbour beekeeper florist",
         "VERB": "plant/planted water/watered cut/cut dig/dug pick/picked prune/pruned grow/grew rake/raked sow/sowed "
         "peel/peeled",
-        "OBJECT": "rose tree seed apple hedge weed tulip lawn pumpkin potato bush bee branch herb onion leaf spade root",
+        "OBJECT": "rose tree seed apple hedge weed tulip lawn pumpkin potato bush bee branch herb onion leaf spade "
+        "root",
         "ADJECTIVE": "green fresh wild dry thorny ripe muddy tall sweet shady",
         "PLACE": "garden greenhouse orchard meadow fence shed pond",
     },
@@ -119,9 +120,7 @@ class Corpus(NamedTuple):
     proportions: np.ndarray
 
 
-def make_corpus(
-    sentences: int = 3000, *, seed: int = 0, per_document: int = 6, concentration: float = 0.1
-) -> Corpus:
+def make_corpus(sentences: int = 3000, *, seed: int = 0, per_document: int = 6, concentration: float = 0.1) -> Corpus:
     """Return sentences of at most 12 words, and their topics and documents; the same ones for the same seed.
 
     Parameters
@@ -275,9 +274,7 @@ def _log_joint(sentence: tuple[str, ...]) -> tuple[float, ...]:
 
 
 _SLOTS = ("PERSON", "PAST", "BASE", "OBJECT", "ADJECTIVE", "PLACE")
-CONTENT_WORDS = tuple(
-    sorted({word for topic in range(len(TOPICS)) for slot in _SLOTS for word in _slot(slot, topic)})
-)
+CONTENT_WORDS = tuple(sorted({word for topic in range(len(TOPICS)) for slot in _SLOTS for word in _slot(slot, topic)}))
 """All words that fill the slots of a topic; the others, such as "the" and "nobody", say nothing about it."""
 
 _FUNCTION_WORDS = {

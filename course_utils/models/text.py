@@ -206,7 +206,7 @@ class WordDecoder(nn.Module):
         return self.gru(vectors, state)
 
     def log_prob(self, tokens: Tensor, code: Tensor | None, inputs: Tensor | None = None) -> Tensor:
-        """Return log p(words and END | code) (N,) for tokens (N, T); the decoder reads `inputs` where they are given."""
+        """Return log p(words and END | code) (N,) for tokens (N, T); the decoder reads `inputs` if given."""
         inputs, targets = (tokens if inputs is None else inputs)[:, :-1], tokens[:, 1:]
         states, _ = self.states(inputs, code)
         rows, columns = torch.nonzero(targets != PAD, as_tuple=True)
@@ -255,9 +255,7 @@ class LanguageModel(nn.Module):
     TypeError, ValueError : an argument is not as described.
     """
 
-    def __init__(
-        self, vocabulary: int, *, embedding: int = 32, hidden: int = 64, context_dim: int = 0, seed: int = 0
-    ):
+    def __init__(self, vocabulary: int, *, embedding: int = 32, hidden: int = 64, context_dim: int = 0, seed: int = 0):
         super().__init__()
         seed = check_scalar("seed", seed, integer=True, non_negative=True)
         with torch.random.fork_rng(devices=[]):
@@ -490,7 +488,7 @@ def free_bits(kl: Tensor, floor: float) -> Tensor:
 
 
 def warm_up(step: int, steps: int) -> float:
-    """Return the KL term's weight in step `step` (from 0): step / steps, and 1 from then on, or at once if steps = 0."""
+    """Return the KL term's weight in a step, from 0: step / steps, and 1 from then on, or at once if steps = 0."""
     return 1.0 if step >= steps else step / steps
 
 
@@ -500,8 +498,8 @@ def warm_up(step: int, steps: int) -> float:
 class TopicPrior(DiagonalPrior):
     """A Gaussian for each topic, whose mean and variance are read off the topic's words: similar topics lie close.
 
-    The mean is W β_k / ‖β_k‖ and the log-variance V β_k / ‖β_k‖ with matrices W and V. A sentence whose document has the
-    topics t gets the mixture Σ_k t_k N(mean_k, …); without t all topics have the same weight.
+    The mean is W β_k / ‖β_k‖ and the log-variance V β_k / ‖β_k‖ with matrices W and V. A sentence whose document has
+    the topics t gets the mixture Σ_k t_k N(mean_k, …); without t all topics have the same weight.
 
     Parameters
     ----------
@@ -519,9 +517,7 @@ class TopicPrior(DiagonalPrior):
     Source: Wang et al. (2019), equation 5, where networks that are learned stand in the place of W and V.
     """
 
-    def __init__(
-        self, table: Tensor, latent_dim: int, *, spread: float = 1.0, learned: bool = False, seed: int = 0
-    ):
+    def __init__(self, table: Tensor, latent_dim: int, *, spread: float = 1.0, learned: bool = False, seed: int = 0):
         super().__init__()
         latent_dim = check_scalar("latent_dim", latent_dim, integer=True, minimum=1)
         spread = check_scalar("spread", spread, positive=True)

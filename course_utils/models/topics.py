@@ -4,8 +4,8 @@ A document is a bag of words, a row n of counts. The model mixes K topics, each 
 
     z ~ N(0, s² I),    θ = softmax(z),    each word ~ Categorical(θ · table),    q(z | n) = N(encoder(log(1 + n))).
 
-The likelihood is that of the words in their order, Σ_w n_w log p_w; the multinomial coefficient, which counts the orders,
-depends on no parameter and is left out unless asked for. All bounds are in nats and belong to a document.
+The likelihood is that of the words in their order, Σ_w n_w log p_w; the multinomial coefficient, which counts the
+orders, depends on no parameter and is left out unless asked for. All bounds are in nats and belong to a document.
 
 Sources: Miao, Grefenstette and Blunsom, "Discovering Discrete Latent Topics with Neural Variational Inference" (2017),
 arXiv 1706.00359, for the model; Blei, Ng and Jordan, "Latent Dirichlet Allocation" (2003), for its rival; Bouma,
@@ -198,7 +198,7 @@ class TopicModel(nn.Module):
     def elbo_terms(
         self, counts: Tensor, samples: int = 1, generator: torch.Generator | None = None
     ) -> dict[str, Tensor]:
-        """Return the ELBO's terms for each document (D, V), in nats: "reconstruction" (D,) from draws, "kl" (D,) exact."""
+        """Return the ELBO's terms (D,) for documents (D, V), in nats: "reconstruction" from draws, "kl" exactly."""
         return self._terms(check_counts(counts, self.words), samples, generator)
 
     def elbo(self, counts: Tensor, samples: int = 1, generator: torch.Generator | None = None) -> Tensor:
@@ -261,7 +261,7 @@ def fit_topics(
     model, counts : as they are.
     epochs, batch_size, learning_rate, schedule, seed : as for `Trainer`.
     smoothing : a Dirichlet prior of the topics with 1 + this: as if each topic had been seen to give each word so many
-        times. Without it a word that a topic gave by chance never gets the probability zero.
+        times. With 0, a word that training never showed in a topic may get nearly no probability there.
     options : of `Trainer`: validation, patience, checkpoint, progress.
 
     Raises
