@@ -22,6 +22,8 @@ BENCHMARKS = {
     "gumbel": "VAEs with discrete latents on fixed binarised MNIST, three estimators, beside published figures",
     "imports": "what importing course_utils costs beside importing torch",
     "priors": "VampPrior and mixtures as a VAE's prior on fixed binarised MNIST, against the standard one",
+    "text": "sentence VAEs on film reviews and their cures, beside the language model that is their decoder",
+    "topics": "coherence and diversity of neural topics on 20 Newsgroups, and time, beside scikit-learn's LDA",
     "vae_quality": "test likelihood of a VAE on fixed binarised MNIST, beside published figures",
     "vae_speed": "time to train a VAE on MNIST to one test loss, against pytorch/examples",
     "vgae": "link prediction on Cora by graph autoencoders over seeds, beside published figures and simple rivals",
