@@ -71,8 +71,8 @@ def _draw_brush(parts, kind, row, column, size):
     usual = torch.distributions.Bernoulli(_frequency()).log_prob(x)[0, hidden].mean().item()
     count = effective_draws(draws.log_weights).item()
     return (
-        f"A {kind}, of which a square of {size} pixels around row {row}, column {column} is hidden, {int(hidden.sum())} "
-        f"pixels in all. Log-score {score:.2f} nats for each hidden pixel, that of the mean digit {usual:.2f}. "
+        f"A {kind}, of which a square of {size} pixels around row {row}, column {column} is hidden, "
+        f"{int(hidden.sum())} pixels in all. Log-score {score:.2f} nats for each hidden pixel, that of the mean digit {usual:.2f}. "
         f"Of {_DRAWS} draws about {count:.0f} count."
     )
 
@@ -83,9 +83,9 @@ def brush():
         _build_brush,
         _draw_brush,
         [
-            Slider("kind", label="kind of digit", minimum=0, maximum=_DIGITS - 1, step=1, value=3),
-            Slider("row", label="centre, row", minimum=4, maximum=24, step=2, value=14),
-            Slider("column", label="centre, column", minimum=4, maximum=24, step=2, value=20),
+            Slider("kind", label="kind of digit", minimum=0, maximum=_DIGITS - 1, step=1, value=7),
+            Slider("row", label="centre, row", minimum=4, maximum=24, step=2, value=20),
+            Slider("column", label="centre, column", minimum=4, maximum=24, step=2, value=14),
             Slider("size", label="side of the square", minimum=4, maximum=24, step=2, value=10, unit="pixels"),
         ],
         name="brush",
@@ -160,8 +160,8 @@ def _draw_alarm(parts, strangers, score, allowed):
     wrong, missed = alarm_rates(labels, both, threshold)
     parts.dot.set_data([wrong], [1 - missed])
     return (
-        f"Strangers: {strangers}; score: {score}. At a threshold of {threshold:.0f} nats {wrong:.0%} of the usual digits "
-        f"give a false alarm, and {missed:.0%} of the strangers are missed. AUC {area_under_curve(labels, both):.2f}."
+        f"Strangers: {strangers}; score: {score}. At a threshold of {threshold:.0f} nats {wrong:.0%} of the usual "
+        f"digits give a false alarm, and {missed:.0%} of the strangers are missed. AUC {area_under_curve(labels, both):.2f}."
     )
 
 
@@ -171,15 +171,15 @@ def alarm():
         _build_alarm,
         _draw_alarm,
         [
-            Choice("strangers", "strangers", options=tuple(STRANGERS), value=tuple(STRANGERS)[0]),
+            Choice("strangers", "strangers", options=tuple(STRANGERS), value=next(iter(STRANGERS))),
             Choice("score", "score", options=SCORES, value=SCORES[0]),
             Slider("allowed", label="false alarms allowed", minimum=1, maximum=50, step=1, value=30, unit="%"),
         ],
         name="alarm",
         title="An alarm has two kinds of error",
         alt="Left, two histograms of a score, of usual digits and of strangers, with the threshold as a dashed line. "
-        "Right, the share of strangers that is found against the share of false alarms, for every threshold, with a dot "
-        "at the present one.",
+        "Right, the share of strangers that is found against the share of false alarms, for every threshold, with a "
+        "dot at the present one.",
         width=9.8,
         height=3.8,
     )
@@ -189,6 +189,7 @@ def alarm():
 
 _LINE = np.linspace(-5, 5, 401)
 _BINS = np.linspace(-5, 5, 51)
+_STARTS = ("both players together", "the discriminator 500 steps ahead")
 
 
 def _build_line(figure):
@@ -205,8 +206,8 @@ def _build_line(figure):
 
 
 @torch.no_grad()
-def _draw_line(parts, step, kind):
-    gan = line_gan(kind)[step]
+def _draw_line(parts, step, kind, start):
+    gan = line_gan(kind, start != _STARTS[0])[step]
     fake = gan.sample(20_000, torch.Generator().manual_seed(16))[:, 0].numpy()
     heights = np.histogram(fake, _BINS, density=True)[0] * np.mean(np.abs(fake) <= 5)
     parts.made.set_data(np.minimum(heights, 1.3), _BINS)
@@ -220,8 +221,8 @@ def _draw_line(parts, step, kind):
     right = np.mean(np.abs(fake - 2) < 1.2)
     left = np.mean(np.abs(fake + 2) < 1.2)
     return (
-        f"{kind}, after {LINE_STEPS[step]} steps of each player: {left:.0%} of what is generated lies at the left hump, "
-        f"{right:.0%} at the right one. Value of the game {value:.2f} nats; it is −1.39 where neither can win."
+        f"{kind}, {start}, after {LINE_STEPS[step]} steps of each player: {left:.0%} of what is generated lies at the "
+        f"left hump, {right:.0%} at the right one. Value of the game {value:.2f} nats; it is −1.39 where neither can win."
     )
 
 
@@ -231,8 +232,9 @@ def line():
         _build_line,
         _draw_line,
         [
-            Slider("step", label="stage of training", minimum=0, maximum=len(LINE_STEPS) - 1, step=1, value=2),
+            Slider("step", label="stage of training", minimum=0, maximum=len(LINE_STEPS) - 1, step=1, value=1),
             Choice("kind", "generator's loss", options=("non-saturating", "minimax"), value="non-saturating"),
+            Choice("start", "start", options=_STARTS, value=_STARTS[0]),
         ],
         name="line",
         title="Two players on a line",

@@ -79,8 +79,10 @@ def detector(left_out: int, seed: int = 0) -> VAE:
 
 # --- a GAN on a line, step by step ------------------------------------------------------------------------------------
 
-LINE_STEPS = (0, 10, 20, 40, 60, 80, 100, 150, 200, 300, 400, 500, 600, 800, 1000)
-"""Steps of training after which `line_gan` is kept."""
+LINE_STEPS = (0, 10, 20, 30, 50, 70, 100, 150, 200, 300, 400, 600, 800, 1000)
+"""Steps of both players after which `line_gan` is kept."""
+HEAD_START = 500
+"""Steps that the discriminator may take alone, before the first step of the generator."""
 
 
 class LineData(NamedTuple):
@@ -108,22 +110,32 @@ class LineData(NamedTuple):
 
 @functools.cache
 @kept
-def line_gan(kind: str = "non-saturating", seed: int = 0) -> tuple[GAN, ...]:
-    """Return a GAN of `LineData` as it was after each of `LINE_STEPS` pairs of steps: about two seconds."""
+def line_gan(kind: str = "non-saturating", ahead: bool = False, seed: int = 0) -> tuple[GAN, ...]:
+    """Return a GAN of `LineData` as it was after each of `LINE_STEPS` pairs of gradient steps: about two seconds.
+
+    Parameters
+    ----------
+    kind : of `GAN.generator_loss`.
+    ahead : let the discriminator take `HEAD_START` steps alone before.
+    seed : of networks and draws.
+    """
     gan, x = GAN(1, 1, (32,), seed=seed), LineData().sample(4000, seed)
     draws = torch.Generator().manual_seed(seed)
     sides = gan.discriminator, gan.generator
-    optimisers = [torch.optim.Adam(side.parameters(), lr=2e-3, betas=(0.5, 0.999)) for side in sides]
-    stages = [copy.deepcopy(gan)]
-    for step in range(1, LINE_STEPS[-1] + 1):
-        true = x[torch.randint(len(x), (128,), generator=draws)]
-        for optimiser, side in zip(optimisers, sides, strict=True):
-            fake = gan.generate(torch.randn(128, 1, generator=draws))
-            loss = gan.generator_loss(fake, kind) if side is gan.generator else -gan.value(true, fake.detach())
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+    optimisers = [torch.optim.SGD(side.parameters(), lr=0.1) for side in sides]
+    stages = []
+    for step in range(-HEAD_START if ahead else 0, LINE_STEPS[-1] + 1):
         if step in LINE_STEPS:
             gan.zero_grad()
             stages.append(copy.deepcopy(gan))
+        true = x[torch.randint(len(x), (128,), generator=draws)]
+        for optimiser, side in zip(optimisers, sides, strict=True):
+            if side is gan.generator and step < 0:
+                continue
+            with torch.enable_grad():  # an explorer that asks for the stages may have switched it off
+                fake = gan.generate(torch.randn(128, 1, generator=draws))
+                loss = gan.generator_loss(fake, kind) if side is gan.generator else -gan.value(true, fake.detach())
+                optimiser.zero_grad()
+                loss.backward()
+            optimiser.step()
     return tuple(stages)
