@@ -7,11 +7,14 @@ from the usual log-density, look at the same number in another way. Log-densitie
 Sources: Nalisnick, Matsukawa, Teh, Gorur and Lakshminarayanan, "Do Deep Generative Models Know What They Don't Know?"
 (2019), arXiv 1810.09136; Ren et al., "Likelihood Ratios for Out-of-Distribution Detection" (2019), arXiv 1906.02845;
 Nalisnick et al., "Detecting Out-of-Distribution Inputs to Deep Generative Models Using Typicality" (2019), arXiv
-1906.02994.
+1906.02994; Serrà et al., "Input complexity and out-of-distribution detection with likelihood-based generative models"
+(2020), arXiv 1909.11480.
 """
 
 from __future__ import annotations
 
+import math
+import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,6 +120,31 @@ def flip(x: Tensor, share: float, generator: torch.Generator | None = None) -> T
     generator = check_torch_generator(generator)
     chosen = torch.rand(x.shape, generator=generator, dtype=x.dtype) < share
     return torch.where(chosen, torch.bernoulli(torch.full_like(x, 0.5), generator=generator), x)
+
+
+def compressed_log_prob(x: Tensor) -> Tensor:
+    """Return −(length of each compressed picture in bits) · log 2 (N,): the log-probability, in nats, of a compressor.
+
+    Whatever writes pictures as bits, and can be read again, is a model: n bits stand for a probability of 2⁻ⁿ. This one
+    is zlib, on eight pixels a byte, which saw no training data. As the background of `ratio_score` it stands for how
+    simple a picture is.
+
+    Parameters
+    ----------
+    x : (N, D) black-and-white pictures, all numbers 0 or 1.
+
+    Raises
+    ------
+    TypeError, ValueError : x is not as described.
+
+    Source: Serrà et al. (2020), equation 4, with a compressor for pictures in the place of zlib.
+    """
+    _check_pictures(x)
+    if not ((x == 0) | (x == 1)).all():
+        raise ValueError("x must be black and white, all numbers 0 or 1: grey levels do not fit in one bit a pixel")
+    rows = np.packbits(x.detach().cpu().numpy().astype(np.uint8), axis=1)
+    lengths = [8 * len(zlib.compress(row.tobytes(), 9)) for row in rows]
+    return -math.log(2) * torch.tensor(lengths, dtype=x.dtype)
 
 
 # --- alarms -----------------------------------------------------------------------------------------------------------
