@@ -1,6 +1,20 @@
 """Lesson 16, put to work: its explorers, its exercises, its problems, and questions about earlier lessons."""
 
 from course_utils.lessons import close
+from course_utils.lessons.put_to_work.drawings import course_map, uses
+from course_utils.lessons.put_to_work.exercises import (
+    EXERCISES,
+    anomaly_scores,
+    auc_with_error,
+    complete_gaussian,
+    complete_pixels,
+    conditional_kl,
+    flow_log_prob,
+    gan_losses,
+    gan_value,
+    interval_coverage,
+    precision_and_recall,
+)
 from course_utils.lessons.put_to_work.explorers import EXPLORERS, SCORES, STRANGERS, alarm, brush, line
 from course_utils.lessons.put_to_work.models import (
     LINE_STEPS,
@@ -13,23 +27,75 @@ from course_utils.lessons.put_to_work.models import (
     split_digits,
     square,
 )
+from course_utils.lessons.put_to_work.problems import PROBLEMS, cheapest_alarm, kinds_missed, next_question
+from course_utils.lessons.put_to_work.recall import RECALL
+from course_utils.lessons.put_to_work.runs import (
+    ANOMALY_MEASURES,
+    RING_SCALE,
+    RIVAL_MEASURES,
+    RIVALS,
+    WAYS,
+    anomaly_runs,
+    augmentation_runs,
+    digit_rivals,
+    digit_samples,
+    grey_digits,
+    ring_points,
+    ring_rivals,
+    rival_runs,
+    untrained_digits,
+    untrained_ring,
+)
 
 close(__name__)
 
 __all__ = [
+    "ANOMALY_MEASURES",
+    "EXERCISES",
     "EXPLORERS",
     "LINE_STEPS",
+    "PROBLEMS",
+    "RECALL",
+    "RING_SCALE",
+    "RIVALS",
+    "RIVAL_MEASURES",
     "SCORES",
     "STRANGERS",
+    "WAYS",
     "LineData",
     "alarm",
+    "anomaly_runs",
+    "anomaly_scores",
+    "auc_with_error",
+    "augmentation_runs",
     "black_digits",
     "brush",
+    "cheapest_alarm",
+    "complete_gaussian",
+    "complete_pixels",
+    "conditional_kl",
+    "course_map",
     "detector",
+    "digit_rivals",
+    "digit_samples",
     "digit_vae",
+    "flow_log_prob",
+    "gan_losses",
+    "gan_value",
+    "grey_digits",
+    "interval_coverage",
+    "kinds_missed",
     "line",
     "line_gan",
+    "next_question",
     "plane_vae",
+    "precision_and_recall",
+    "ring_points",
+    "ring_rivals",
+    "rival_runs",
     "split_digits",
     "square",
+    "untrained_digits",
+    "untrained_ring",
+    "uses",
 ]
