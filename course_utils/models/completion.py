@@ -111,8 +111,8 @@ def importance_draws(
 ) -> WeightedDraws:
     """Return weighted draws of p(z | x_seen) for each row of x (N, D).
 
-    They come from r(z) = (1 − a) q(z | x') + a N(z; 0, I), with a = `prior_share`, where x' is `guess` of x. However bad
-    the guess, the weights are right; and they are at most p(x_seen | z) / a, thanks to the second part.
+    They come from r(z) = (1 − a) q(z | x') + a N(z; 0, I), with a = `prior_share`, where x' is `guess` of x. With any
+    guess, the weights are right; and they are at most p(x_seen | z) / a, thanks to the second part.
 
     A `proposal`, such as a trained `HalfEncoder`, takes the place of q(z | x'): a function of x, with 0 where it is
     hidden, and of `seen`, which returns means and log-variances, each (N, L).

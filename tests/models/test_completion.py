@@ -137,7 +137,7 @@ def completing_the_linear_model_is_its_conditional(module):
     exact = [multivariate_normal(m, covariance).logpdf(v) for m, v in zip(means, hidden, strict=True)]
     vae = linear_vae(model)
     weighted = module.importance_draws(vae, x, seen, 200_000, prior_share=0.5, generator=generator(1))
-    np.testing.assert_allclose(module.predictive_log_prob(vae, x, seen, weighted), exact, atol=0.05)
+    np.testing.assert_allclose(module.predictive_log_prob(vae, x, seen, weighted), exact, atol=0.1)
     np.testing.assert_allclose(module.predictive_mean(vae, weighted)[:, ~seen], means, atol=0.03)
     evidence = multivariate_normal(model.mean[seen], model.covariance[np.ix_(seen, seen)]).logpdf(x[:, seen])
     np.testing.assert_allclose(module.log_evidence(weighted), evidence, atol=0.03)
