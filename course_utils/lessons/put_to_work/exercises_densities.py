@@ -381,6 +381,12 @@ flow_log_prob = Exercise(
             "Your layers look at the entries that are *not* kept. These have changed since.",
         ),
         Misconception(
+            "matrices transposed",
+            lambda x, keep, scales, shifts: _backwards(x, keep, scales.transpose(1, 2), shifts.transpose(1, 2)),
+            "You multiplied the rows by the matrices as they are. S a is matrix times *column*; for pictures in rows "
+            "that is `a @ S.T`.",
+        ),
+        Misconception(
             "density at the picture",
             _at_the_picture,
             "The noise is right, and so is the log-determinant. The standard normal density was taken at x; it "

@@ -301,6 +301,18 @@ gan_value = Exercise(
             "D is right. The divergence enters twice: each half of the value holds one KL to the mixture.",
         ),
         Misconception(
+            "the distance",
+            _with_value(lambda data, model: 2 * np.sqrt(max(_game(data, model)[1] + np.log(4), 0) / 2) - np.log(4)),
+            "D is right. You took the root of the Jensen–Shannon divergence, its *distance*, which is what SciPy's "
+            "`jensenshannon` returns: square it.",
+        ),
+        Misconception(
+            "averaged over the kinds",
+            _with_value(lambda data, model: _game(data, model)[1] / len(data)),
+            "D is right. You averaged over the kinds. An expectation is a sum of probability times value, and the "
+            "probabilities add up to 1 already.",
+        ),
+        Misconception(
             "in bits",
             _with_value(lambda data, model: _game(data, model)[1] / np.log(2)),
             "D is right. The value is in bits; nats were asked for.",
@@ -320,13 +332,11 @@ gan_value = Exercise(
         ),
         Misconception(
             "data against model",
-            _with_judge(
-                lambda data, model: (
-                    np.minimum(np.divide(data, model, out=np.full(len(data), 1.0), where=model > 0), 1.0)
-                    * np.where(data > 0, 1, 0)
-                )
+            lambda data, model: (
+                np.divide(data, model, out=np.ones(len(data)), where=model > 0),
+                _game(data, model)[1],
             ),
-            "Your D is a ratio of `data` to `model`, cut off at 1. It is a probability of *real*, by Bayes' rule: data "
+            "Your D is the ratio of `data` to `model`. It is a probability of *real*, by Bayes' rule: data "
             "divided by the sum of both.",
         ),
         Misconception(

@@ -144,6 +144,18 @@ anomaly_scores = Exercise(
             "picture may lie from it, the standard deviation says.",
         ),
         Misconception(
+            "divided by all",
+            _with_distance(lambda log_prob, background, ordinary: np.abs(log_prob - ordinary.mean()) / ordinary.std()),
+            "The standard deviation is taken around the mean of the same numbers: divide by N − 1 (`ddof=1`).",
+        ),
+        Misconception(
+            "distance from the median",
+            _with_distance(
+                lambda log_prob, background, ordinary: np.abs(log_prob - np.median(ordinary)) / ordinary.std(ddof=1)
+            ),
+            "You measured from the median of the ordinary pictures. Their average was asked for.",
+        ),
+        Misconception(
             "scatter of the new pictures",
             _with_distance(
                 lambda log_prob, background, ordinary: (

@@ -245,6 +245,19 @@ next_question = Exercise(
             "than that.",
         ),
         Misconception(
+            "place among the open questions",
+            lambda shares, table, answers, target: (lambda best, nats: (_open(answers, target).index(best), nats))(
+                *_questions(shares, table, answers, target)
+            ),
+            "The nats are right. You gave the place of the question among those that may still be asked; its index "
+            "among all questions was asked for.",
+        ),
+        Misconception(
+            "counted from 1",
+            lambda *arguments: tuple(np.add(_questions(*arguments), (1, 0))),
+            "The nats are right. You counted the questions from 1; an index counts from 0.",
+        ),
+        Misconception(
             "in bits",
             _with_gain(_fall, lambda types, question, aim: _fall(types, question, aim) / np.log(2)),
             "The question is right. The number is in bits; nats were asked for.",
@@ -657,6 +670,11 @@ kinds_missed = Exercise(
             "kinds that occur",
             _with_mean(lambda shares, count: len(shares) - _missing(shares, count)[0]),
             "The scatter is right. You gave how many kinds *do* occur.",
+        ),
+        Misconception(
+            "share of the kinds",
+            lambda shares, count: tuple(np.divide(_missing(shares, count), len(shares))),
+            "You gave which *share* of the kinds is missing, and its scatter. Their number was asked for.",
         ),
         Misconception(
             "any kind missing",
