@@ -109,7 +109,10 @@ def test_the_bound_is_one_and_its_gap_is_a_divergence():
             "0 * mean, 0 * log_var)\n        return {",
         ),
         ('return terms["reconstruction"] - terms["kl"]', 'return terms["reconstruction"]'),
-        ("mean + torch.exp(0.5 * log_var) * self._noise((samples", "mean + torch.exp(log_var) * self._noise((samples"),
+        (
+            "mean + torch.exp(0.5 * log_var) * self._noise((samples",
+            "mean + 0 * torch.exp(0.5 * log_var) * self._noise((samples",
+        ),
     ],
 )
 def test_other_bounds_are_rejected(right, wrong):
