@@ -578,7 +578,7 @@ def _flow_forwards_known(x, keep, scales, shifts):
             room.interval_coverage,
             lambda w, v, t, p: _held(*_bounds(w, v, (1 - p) / 2, (1 + p) / 2), t),
         ),
-        (room.anomaly_scores, lambda *a: np.array(_scores(*a))),
+        (room.anomaly_scores, lambda *a: list(map(torch.tensor, _scores(*a)))),
         (room.auc_with_error, lambda a, o: _area(a, o, lambda w: np.hypot(stats.sem(w.mean(0)), stats.sem(w.mean(1))))),
         (room.conditional_kl, lambda m, v, y, cm, cv: kl_divergence(*_normals(m, v, cm[y], cv[y])).sum(-1)),
         (room.gan_losses, lambda r, f: torch.stack([_paid(r, f), softplus(-f).mean()])),
