@@ -176,7 +176,7 @@ def alarm_curve(labels: Any, scores: Any) -> AlarmCurve:
     TypeError, ValueError : the two are not as described.
     """
     labels, scores = _check_labelled(labels, scores)
-    order = np.argsort(-scores, kind="stable")
+    order = (-scores).argsort(kind="stable")
     last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)  # of each group of equal scores
     anomalies = np.cumsum(labels[order])[last]
     usual = last + 1 - anomalies

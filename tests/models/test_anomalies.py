@@ -150,7 +150,7 @@ def test_the_curve_and_its_area_are_scikit_learns():
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("order = np.argsort(-scores", "order = np.argsort(scores"),
+        ("order = (-scores).argsort(", "order = scores.argsort("),
         ("usual = last + 1 - anomalies", "usual = last + 1"),
         ("np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)", "np.arange(len(scores))"),
     ],
