@@ -118,7 +118,7 @@ def _information(types, one, other):
 
 def _belt(good, bad, rate, opening, missed, above=np.greater_equal, cost=None):
     best = None
-    for threshold in [*np.unique(np.concatenate([good, bad])), np.inf]:
+    for threshold in [*np.unique(np.concatenate([good, bad])), max(*good, *bad) + 1]:
         b, g = rate * above(bad, threshold).mean(), (1 - rate) * above(good, threshold).mean()
         paid = opening * (b + g) + missed * (rate - b) if cost is None else cost(rate, opening, missed, b, g)
         if best is None or paid < best[1]:
@@ -531,7 +531,7 @@ SLIPS = {
     ),
     "16.12 NaN": (
         room.cheapest_alarm,
-        lambda g, b, r, o, m: (lambda t, c, s: (t, c, np.nan if np.isinf(t) else s))(*_belt(g, b, r, o, m)),
+        lambda g, b, r, o, m: (lambda t, c, s: (t, c, s if s > 0 else np.nan))(*_belt(g, b, r, o, m)),
         "where the right answer is zero",
     ),
     "16.13 independent": (

@@ -280,9 +280,15 @@ next_question = Exercise(
 # --- 16.12 ------------------------------------------------------------------------------------------------------------
 
 
+def _thresholds(good, bad):
+    """All scores, and one above them all, at which no alarm sounds."""
+    scores = np.unique(np.concatenate([good, bad]))
+    return np.append(scores, scores[-1] + 1)
+
+
 def _bills(good, bad, rate, opening, missed):
     """Thresholds, the costs of a bottle with each, and the shares of opened bottles that are bad and good."""
-    thresholds = np.unique(np.concatenate([good, bad, [np.inf]]))
+    thresholds = _thresholds(good, bad)
     caught = rate * np.mean(bad >= thresholds[:, None], axis=1)
     false = (1 - rate) * np.mean(good >= thresholds[:, None], axis=1)
     return thresholds, opening * (caught + false) + missed * (rate - caught), caught, false
@@ -299,7 +305,7 @@ def _alarm(good, bad, rate, opening, missed):
 
 
 def _alarm_loop(good, bad, rate, opening, missed):
-    best = np.inf, rate * missed, 0.0
+    best = max(*good, *bad) + 1, rate * missed, 0.0
     for threshold in {*good.tolist(), *bad.tolist()}:
         opened_good = sum(score >= threshold for score in good) / len(good)
         opened_bad = sum(score >= threshold for score in bad) / len(bad)
@@ -315,14 +321,14 @@ def _alarm_by_sums(good, bad, rate, opening, missed):
     scores = np.concatenate([good, bad])
     masses = np.concatenate([np.full(len(good), (1 - rate) / len(good)), np.full(len(bad), rate / len(bad))])
     kinds = np.concatenate([np.zeros(len(good)), np.ones(len(bad))])
-    order = np.argsort(-scores, kind="stable")
+    order = np.flip(np.argsort(scores))
     scores, masses, kinds = scores[order], masses[order], kinds[order]
     opened, caught = np.cumsum(masses), np.cumsum(masses * kinds)
     last = np.append(scores[1:] < scores[:-1], True)
     costs = np.append((opened * opening + (rate - caught) * missed)[last], rate * missed)
     place = np.argmin(costs)
     if place == len(costs) - 1:
-        return np.inf, costs[-1], 0.0
+        return scores[0] + 1, costs[-1], 0.0
     return scores[last][place], costs[place], caught[last][place] / opened[last][place]
 
 
@@ -358,7 +364,7 @@ _FALSE_ALARMS_PAID = _bills_of(lambda rate, opening, missed, caught, false: open
 
 def _strict(good, bad, rate, opening, missed):
     """Opened is what scores above the threshold."""
-    thresholds = np.unique(np.concatenate([good, bad, [np.inf]]))
+    thresholds = _thresholds(good, bad)
     caught = rate * np.mean(bad > thresholds[:, None], axis=1)
     false = (1 - rate) * np.mean(good > thresholds[:, None], axis=1)
     return thresholds, opening * (caught + false) + missed * (rate - caught), caught, false
@@ -506,7 +512,7 @@ cheapest_alarm = Exercise(
         "Of the bad bottles tried, a share scores at least as high as the threshold; this share holds for the belt "
         "too. So does that of the good ones. Their mixture is another: `rate` and 1 − `rate`.",
         "With b and g these two shares: cost = opening · (rate · b + (1 − rate) · g) + missed · rate · (1 − b). Try "
-        "each score, and infinity. The third number is rate · b / (rate · b + (1 − rate) · g).",
+        "each score, and one above all. The third number is rate · b / (rate · b + (1 − rate) · g).",
     ],
     praise="An AUC asks for none of this. With rare faults even a splendid one may come with mostly false alarms.",
 )
