@@ -38,8 +38,10 @@ SLIPS = {
     "10": ("values - baseline", "values + baseline", "baseline added"),
     "11": ("return corrupted, images", "return corrupted, corrupted", "target corrupted as well"),
     "12": ("** -0.5", "** -1.0", "no root"),
+    "13": ("topic_logits, dim=1", "topic_logits, dim=0", "topics share a word"),
     "14": ("torch.abs(1 + psi @ u_k)", "1 + psi @ u_k", "no absolute value"),
     "15": ("(log_var / 2).exp()", "log_var.exp()", "log-variance for the scale"),
+    "16": ("(picture)[:, seen]", "(picture)", "weights from all pixels"),
 }
 # The tags of the cells that a reader works with; they need nothing of the others.
 WORKED_ON = {"imports", "recall", "explorer", "exercise"}

@@ -25,8 +25,7 @@ every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: pat
 def test_there_are_notebooks_numbered_one_after_the_other():
     assert NOTEBOOKS, "notebooks/ holds no notebook: nothing of the course would be tested"
     numbers = [contracts.lesson_number(path) for path in NOTEBOOKS]
-    # part four is not whole yet: two of its electives are still to come
-    assert numbers == [number for number in range(numbers[-1] + 1) if number not in {13, 16}], numbers
+    assert numbers == list(range(len(NOTEBOOKS))), [path.name for path in NOTEBOOKS]
     assert {path.parent for path in NOTEBOOKS} == {ROOT / "notebooks"}
 
 
