@@ -50,7 +50,7 @@ def ratio_score(log_prob: Tensor, background_log_prob: Tensor) -> Tensor:
 
     What makes any picture likely, such as little ink, is in both and cancels.
 
-    Source: Ren et al. (2019), equation 5, with the sign of a score.
+    Source: Ren et al. (2019), section 3, with the sign of a score.
     """
     _check_pair(log_prob, background_log_prob)
     return background_log_prob - log_prob
@@ -64,7 +64,7 @@ def typicality_score(log_prob: Tensor, reference_log_prob: Tensor) -> Tensor:
     log_prob : (N,) of the points to judge.
     reference_log_prob : (M,) of usual points that the model was not trained on.
 
-    Source: Nalisnick et al. (2019, typicality), equation 7, for a batch of one.
+    Source: Nalisnick et al. (2019, typicality), section 3, for a batch of one.
     """
     for name, value in (("log_prob", log_prob), ("reference_log_prob", reference_log_prob)):
         _check_row(name, value)
@@ -137,7 +137,7 @@ def compressed_log_prob(x: Tensor) -> Tensor:
     ------
     TypeError, ValueError : x is not as described.
 
-    Source: Serrà et al. (2020), equation 4, with a compressor for pictures in the place of zlib.
+    Source: Serrà et al. (2020), section 3, with compressors made for pictures.
     """
     _check_pictures(x)
     if not ((x == 0) | (x == 1)).all():

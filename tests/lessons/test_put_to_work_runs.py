@@ -4,6 +4,8 @@ import torch
 from safetensors import safe_open
 
 from course_utils.lessons.put_to_work import runs
+from course_utils.lessons.put_to_work.models import black_digits, digit_vae
+from course_utils.models import completion
 from course_utils.models.rivals import number_of_parameters
 from course_utils.workshop.data import data_file
 
@@ -94,3 +96,19 @@ def test_what_was_found_still_stands():
     assert alarms["eights"]["-log p"].min() > 0.85 > alarms["eights"]["typicality"].max()
     digits = runs.rival_runs("digits")
     assert (digits["RealNVP"]["log p"] - digits["VAE"]["log p"]).min() > 200
+
+
+def test_the_encoder_of_halves_finds_better_draws_for_the_same_model():
+    unseen, upper = black_digits()[2][:40], torch.arange(784) < 392
+    own, halves = (
+        completion.predictive_log_prob(
+            digit_vae(),
+            unseen,
+            upper,
+            completion.importance_draws(
+                digit_vae(), unseen, upper, 300, proposal=proposal, generator=torch.Generator().manual_seed(0)
+            ),
+        ).mean()
+        for proposal in (None, runs.half_encoder())
+    )
+    assert halves > own + 10

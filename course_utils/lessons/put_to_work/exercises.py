@@ -276,8 +276,7 @@ complete_pixels = Exercise(
         "log p is x · logit − softplus(logit). Turn log-weights to weights that add up to 1 by `softmax`.",
         "`torch.where(seen, picture, torch.softmax(log_w, 0) @ torch.sigmoid(logits))`.",
     ),
-    praise="The encoder was trained on whole pictures; the weights make up for a q that is not quite right, as long as "
-    "some draws are.",
+    praise="The weights make up for a q that is not quite right, as long as some draws lie where the posterior is.",
 )
 
 

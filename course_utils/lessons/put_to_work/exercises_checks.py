@@ -486,5 +486,5 @@ precision_and_recall = Exercise(
         "`reach = np.sort(cdist(real, real), axis=1)[:, k]`; precision is `(cdist(fake, real) <= reach).any(axis=1)"
         ".mean()`; recall is the same with both sets exchanged.",
     ),
-    praise="A set of copies of real points has precision 1, which is why precision alone proves little.",
+    praise="Copies of a single real point have precision 1, which is why precision alone proves little.",
 )

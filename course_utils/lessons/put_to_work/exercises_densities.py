@@ -185,8 +185,8 @@ conditional_kl = Exercise(
         "With `m0 = class_means[labels]` and `v0 = class_log_vars[labels]`: half of `(log_var - v0).exp() + (mean - "
         "m0)**2 / v0.exp() - 1 - log_var + v0`, summed over dim 1.",
     ),
-    praise="Where all classes have the prior N(0, I) this is lesson 05's price, and the class has to do its work in "
-    "the decoder alone.",
+    praise="Where all classes have the prior N(0, I) this is lesson 05's price, and the label works through encoder "
+    "and decoder alone.",
 )
 
 

@@ -80,8 +80,8 @@ gan_losses = Exercise(
             "saturating",
             _with_generator(lambda real, fake: -functional.softplus(fake).mean()),
             "The generator's loss is the mean of log(1 − D), the game's own. It falls in the right direction, but "
-            "where D is near 0, as in the beginning, it is flat and nothing is learnt. The non-saturating form is "
-            "−log D.",
+            "where D is near 0 it is nearly flat, and a generator that is found out learns little. The non-saturating "
+            "form is −log D.",
         ),
         Misconception(
             "generator on the discriminator's side",
@@ -97,9 +97,9 @@ gan_losses = Exercise(
         Misconception(
             "generator as the opposite",
             _with_generator(lambda real, fake: -_players(real, fake)[0]),
-            "Your generator's loss is minus the discriminator's. That is the game as Goodfellow and others first "
-            "wrote it down, and its gradient vanishes where the discriminator is sure. The non-saturating form "
-            "is −log D.",
+            "Your generator's loss is minus the discriminator's. That is the game as Goodfellow and others first wrote "
+            "it down, and it is nearly flat where the discriminator is sure that a picture was invented. The "
+            "non-saturating form is −log D.",
         ),
         Misconception(
             "sign of the generator",
@@ -173,8 +173,8 @@ gan_losses = Exercise(
         "`softplus(-real).mean() + softplus(fake).mean()` and `softplus(-fake).mean()`, with "
         "`torch.nn.functional.softplus`.",
     ),
-    praise="Where D is near 0, the slope of −log σ(a) is −1, and that of log(1 − σ(a)) is nearly 0: one logarithm, "
-    "and training starts.",
+    praise="Where D is near 0, the slope of −log σ(a) is nearly −1, and that of log(1 − σ(a)) nearly 0: this loss "
+    "still tells a generator something if all its pictures are found out.",
 )
 
 

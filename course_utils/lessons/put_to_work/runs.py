@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course_utils.lessons.put_to_work.models import black_digits, digit_vae
+from course_utils.models.completion import HalfEncoder, random_halves, train_half_encoder
 from course_utils.models.rivals import GAN, RealNVP, ring, train_gan
 from course_utils.models.vae import VAE
 from course_utils.workshop.data import data_file, large_digits
@@ -49,6 +51,16 @@ class Rivals(NamedTuple):
     vae: VAE
     flow: RealNVP
     gan: GAN
+
+
+@functools.cache
+@kept
+def half_encoder(seed: int = 0) -> HalfEncoder:
+    """Return an encoder of half pictures for `digit_vae` of this seed: two to three seconds, the first time."""
+    draws = torch.Generator().manual_seed(seed)
+    return train_half_encoder(
+        digit_vae(seed), black_digits()[0], lambda rows: random_halves(rows, generator=draws), seed=seed
+    )
 
 
 # --- the ring ---------------------------------------------------------------------------------------------------------
