@@ -149,7 +149,7 @@ def cures():
 # --- the way from one sentence to another -----------------------------------------------------------------------------
 
 STOPS = 7
-WAY_MODELS = {"plain training": "plain", "free bits": "free bits", "topic prior": "topic prior"}
+WAY_MODELS = {"plain training": "plain", "free bits": "free bits", "topic prior": "topic prior, warm-up"}
 """Models whose latent spaces can be walked, by the names that a reader sees."""
 
 COLOURS = dict(zip(TOPICS, ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"), strict=True))
@@ -229,7 +229,7 @@ def two_ways() -> Drawing:
     tokens, sentences = _ends()
     counted = []
     titles = ("KL 0: the code is not read", "A code that is used")
-    for axis, name, title in zip(axes, ("plain", "topic prior"), titles, strict=True):
+    for axis, name, title in zip(axes, ("plain", WAY_MODELS["topic prior"]), titles, strict=True):
         stops = way(sentence_vae(name), tokens[1:2], tokens[3:4], 5)
         counted.append(len(set(stops)))
         axis.set(title=title, xlim=(0, 1), ylim=(4.6, -0.6))
