@@ -37,8 +37,9 @@ MEASURES = ("train bound", "bound", "log p", "kl", "read", "rewritten", "steered
 """Columns of a run's table: nats a sentence, and shares of sentences.
 
 "train bound" and "bound" are the ELBO on training and test sentences, for a language model log p; "log p" is its
-importance-sampled estimate on test sentences; "kl" the KL term there. "read" is how often a logistic regression on q's
-mean names a test sentence's topic, "rewritten" how often the sentence that the decoder writes for that mean is of the
+importance-sampled estimate on test sentences; "kl" the KL term there. "read" is how often a logistic regression on
+draws of q names a test sentence's topic, for the language model that is given topics how often the sentence is most
+probable with all of its own topic; "rewritten" how often the sentence that the decoder writes for q's mean is of the
 same topic; "steered" how often a sentence that was to be about a topic is, by a classifier of true sentences, and
 "grammatical" how often the grammar could have made it. What a model does not have is NaN.
 """
@@ -145,12 +146,14 @@ def measured_language_model(model: text.LanguageModel, context: bool) -> list[fl
     m = material()
     given = (m.train_proportions, m.test_proportions) if context else (None, None)
     train, test = (model.log_prob(*pair).mean().item() for pair in zip((m.train, m.test), given, strict=True))
-    steered = [math.nan, math.nan]
+    read, steered = math.nan, [math.nan, math.nan]
     if context:
         generator = torch.Generator().manual_seed(1)
         rows = torch.eye(len(corpus.TOPICS))
+        each = torch.stack([model.log_prob(m.test, row.repeat(len(m.test), 1)) for row in rows])
+        read = float((each.argmax(0).numpy() == m.test_topics).mean())
         steered = steering(lambda topic: model.generate(100, context=rows[topic].repeat(100, 1), generator=generator))
-    return [train, test, test, math.nan, math.nan, math.nan, *steered]
+    return [train, test, test, math.nan, read, math.nan, *steered]
 
 
 @torch.no_grad()
@@ -178,9 +181,11 @@ def measured(model: text.SentenceVAE, guided: bool, blind: bool) -> list[float]:
     m = material()
     generator = torch.Generator().manual_seed(1)
     test, train = bounds(model, guided, blind), bounds(model, guided, blind, test=False)
-    codes, unseen = model.posterior_mean(m.train), model.posterior_mean(m.test)
-    reader = LogisticRegression(max_iter=1000).fit(codes.numpy(), m.train_topics)
-    result = [train["bound"], test["bound"], test["log p"], test["kl"], reader.score(unseen.numpy(), m.test_topics)]
+    # draws, for these are what the decoder sees: a mean has no noise, and may show what no draw does
+    codes, drawn = (model.sample(tokens, 1, generator)[0][0].numpy() for tokens in (m.train, m.test))
+    read = LogisticRegression(max_iter=1000).fit(codes, m.train_topics).score(drawn, m.test_topics)
+    unseen = model.posterior_mean(m.test)
+    result = [train["bound"], test["bound"], test["log p"], test["kl"], read]
     if blind:  # it cannot write word by word
         return [*result, math.nan, math.nan, math.nan]
     written = m.vocabulary.decode(model.generate(unseen, length=LENGTH))
@@ -244,7 +249,7 @@ def small_models() -> dict[str, Tensor]:
     models: dict[str, nn.Module] = {
         "topics": m.topic_model,
         "GRU": language_model(0, False),
-        **{name: vae(name, 0) for name in ("plain", "free bits", "topic prior")},
+        **{name: vae(name, 0) for name in ("plain", "free bits", "topic prior, warm-up")},
     }
     weights = {f"{name}/{key}": value for name, model in models.items() for key, value in model.state_dict().items()}
     return {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}

@@ -7,6 +7,7 @@ LESSON = "13_text_and_topics.ipynb"
 BAG = "the course's counts of this document are ours"
 PERPLEXITY = "the course's perplexity is ours"
 ENUMERATION = "all bags of four words: probability 1"
+BELOW = "the bound is below log p(x), for every bag"
 BOUND = "the same draws: the course's bound"
 GRU = "our step = torch's GRUCell"
 SENTENCE = "our log p = the course's"
@@ -50,7 +51,7 @@ MUTANTS = {
     "the KL added": (
         "return (counts * log_words).sum(1) - kl",
         "return (counts * log_words).sum(1) + kl",
-        BOUND,
+        BELOW,
     ),
     "a variance for a standard deviation": (
         "    z = mean + torch.exp(log_var / 2) * noise\n    log_words",

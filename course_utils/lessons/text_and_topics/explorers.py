@@ -108,22 +108,19 @@ def _build_cures(figure):
     (curve,) = course.plot([], [], "o-", color=palette.approximation)
     course.axhline(0, color=palette.prior, linewidth=1)
     course.set(
-        title="KL over the epochs", xlabel="epoch", ylabel="KL, nats per sentence", xlim=(0, 12.5), ylim=(-0.3, 9)
+        title="KL over the epochs", xlabel="epoch", ylabel="KL, nats per sentence", xlim=(-0.3, 12.5), ylim=(-0.3, 9)
     )
     (dot,) = result.plot([], [], "o", color=palette.approximation, markersize=11, label="VAE")
-    others = [
-        result.plot([run["kl"]], [run["perplexity"]], "o", color=palette.data, alpha=0.35)[0]
-        for run in cure_runs().values()
-    ]
     result.axhline(rival_level(), color=palette.model, label="GRU without a code")
     result.set(title="What the code costs", xlabel="KL, nats per sentence", ylabel="perplexity per word")
+    result.set(xlim=(-0.4, 8.4), ylim=(8.4, 10.1))
     result.legend(loc="upper left")
-    return SimpleNamespace(curve=curve, dot=dot, others=others)
+    return SimpleNamespace(curve=curve, dot=dot)
 
 
 def _draw_cures(parts, warm_up, floor):
     run = cure_runs()[warm_up, floor]
-    parts.curve.set_data(range(1, len(run["curve"]) + 1), run["curve"])
+    parts.curve.set_data(range(len(run["curve"])), run["curve"])
     parts.dot.set_data([run["kl"]], [run["perplexity"]])
     return (
         f"Warm-up over {warm_up} epochs, {floor} free nats a latent: in the end the KL is {run['kl']:.2f} nats and the "
@@ -137,13 +134,13 @@ def cures():
         _build_cures,
         _draw_cures,
         [
-            Choice("warm_up", "warm-up, epochs", options=WARM_UPS, value=WARM_UPS[1]),
+            Choice("warm_up", "warm-up, epochs", options=WARM_UPS, value=WARM_UPS[0]),
             Choice("floor", "free nats a latent", options=FLOORS, value=FLOORS[0]),
         ],
         name="cures",
         title="Two cures, and what the code costs",
         alt="Left, the KL of unseen sentences over the epochs of training. Right, a dot for this model, "
-        "KL against perplexity, the other models pale, and a line for the GRU without a code.",
+        "KL against perplexity, and a line for the GRU without a code.",
         width=10.0,
         height=4.0,
     )
@@ -152,7 +149,7 @@ def cures():
 # --- the way from one sentence to another -----------------------------------------------------------------------------
 
 STOPS = 7
-WAY_MODELS = {"plain training": "plain", "free bits": "free bits", "topic prior": "topic prior"}
+WAY_MODELS = {"plain training": "plain", "free bits": "free bits", "topic prior": "topic prior, warm-up"}
 """Models whose latent spaces can be walked, by the names that a reader sees."""
 
 COLOURS = dict(zip(TOPICS, ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"), strict=True))
@@ -211,7 +208,7 @@ def way_explorer():
         _build_way,
         _draw_way,
         [
-            Choice("model", "model", options=tuple(WAY_MODELS), value="topic prior"),
+            Choice("model", "model", options=tuple(WAY_MODELS), value="plain training"),
             Slider("start", label="first sentence", minimum=0, maximum=last, step=1, value=1),
             Slider("end", label="last sentence", minimum=0, maximum=last, step=1, value=3),
         ],
@@ -232,7 +229,7 @@ def two_ways() -> Drawing:
     tokens, sentences = _ends()
     counted = []
     titles = ("KL 0: the code is not read", "A code that is used")
-    for axis, name, title in zip(axes, ("plain", "topic prior"), titles, strict=True):
+    for axis, name, title in zip(axes, ("plain", WAY_MODELS["topic prior"]), titles, strict=True):
         stops = way(sentence_vae(name), tokens[1:2], tokens[3:4], 5)
         counted.append(len(set(stops)))
         axis.set(title=title, xlim=(0, 1), ylim=(4.6, -0.6))
@@ -289,7 +286,7 @@ def guided_machine(length: int, hidden: int, latent_dim: int, topics: int) -> Dr
     sketch = Sketch(10.6, 4.6)
     top, low, q_colour, p_colour = 3.6, 1.0, palette.approximation, palette.model
     w = sketch.box("w", "sentence $w$", Place(1.0, top, 1.6, 0.8), palette.data)
-    encoder = sketch.box("encoder", "GRU reads", Place(3.7, top, 1.5, 0.9), q_colour)
+    encoder = sketch.box("encoder", "reads a bag", Place(3.7, top, 1.5, 0.9), q_colour)
     code = sketch.box("z", "$z$", Place(6.0, top, 0.9, 0.9), q_colour, size=18)
     decoder = sketch.box("decoder", "GRU writes", Place(8.6, top, 1.5, 0.9), p_colour)
     rest = sketch.box("rest", "the other\nsentences", Place(1.0, low, 1.6, 1.0), palette.data)
@@ -316,10 +313,10 @@ def guided_machine(length: int, hidden: int, latent_dim: int, topics: int) -> Dr
     sketch.text("price", "$\\log\\,q(z\\,|\\,w)-\\log\\,p(z\\,|\\,\\rho)$", code.x + 1.5, 2.35)
     return Drawing(
         sketch.figure,
-        f"Above, the sentence VAE: a sentence, a GRU with {hidden} numbers of state that reads it, the code z (N, "
-        f"{latent_dim}), a GRU that writes. Below, the counts of the document's other sentences go through the topic "
-        f"model, which gives proportions (N, {topics}); they are the weights of {topics} Gaussians, whose means and "
-        "variances come from the topics' words. This mixture is the prior of z.",
+        f"Above, the sentence VAE: a sentence, a network that reads its bag of words, the code z (N, {latent_dim}), a "
+        f"GRU with {hidden} numbers of state that writes. Below, the counts of the document's other sentences go "
+        f"through the topic model, which gives proportions (N, {topics}); they are the weights of {topics} Gaussians, "
+        "whose means and variances come from the topics' words. This mixture is the prior of z.",
     )
 
 

@@ -134,7 +134,7 @@ RUNS = (
 )
 """What `tools/train_text_lesson.py` trained, in the order in which the lesson shows it."""
 
-SHOWN = ("plain", "free bits", "topic prior")
+SHOWN = ("plain", "free bits", "topic prior, warm-up")
 """VAEs whose weights come with the course."""
 
 LATENTS = 16
@@ -196,7 +196,7 @@ def sentence_vae(name: str) -> text.SentenceVAE:
     weights = load_file(data_file(WEIGHTS))
     own = {key.removeprefix(f"{name}/"): value for key, value in weights.items() if key.startswith(f"{name}/")}
     size = len(CONTENT_WORDS)
-    prior = text.TopicPrior(torch.full((len(TOPICS), size), 1 / size), LATENTS) if name == "topic prior" else None
+    prior = text.TopicPrior(torch.full((len(TOPICS), size), 1 / size), LATENTS) if name == SHOWN[2] else None
     model = text.SentenceVAE(len(vocabulary()), LATENTS, prior=prior)
     model.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in own.items()})
     return model.requires_grad_(False).eval()
