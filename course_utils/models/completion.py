@@ -227,6 +227,22 @@ def random_halves(count: int, side: int = 28, generator: torch.Generator | None 
     return angle.cos() * across + angle.sin() * down > 0.36 * (shift - 0.5)
 
 
+def random_squares(count: int, side: int = 28, generator: torch.Generator | None = None) -> Tensor:
+    """Return masks (count, side²): of each square picture a square is hidden, and all else is seen.
+
+    Its centre lies anywhere but in the outer fifth of the picture, and its side is between a seventh and five sevenths
+    of the picture's.
+    """
+    count = check_scalar("count", count, integer=True, minimum=1)
+    side = check_scalar("side", side, integer=True, minimum=7)
+    generator = check_torch_generator(generator)
+    centre = side * (0.2 + 0.6 * torch.rand(count, 2, generator=generator))
+    reach = side * (1 + 4 * torch.rand(count, 1, generator=generator)) / 14
+    place = torch.arange(side) + 0.5
+    rows, columns = ((place - centre[:, axis, None]).abs() <= reach for axis in (0, 1))
+    return ~(rows[:, :, None] & columns[:, None, :]).reshape(count, side * side)
+
+
 @torch.no_grad()
 def guess(model: VAE, x: Tensor, seen: Tensor, rounds: int = 5) -> Tensor:
     """Return x (N, D) with its hidden pixels filled: by the decoder at z = 0, then `rounds` times at q's mean."""

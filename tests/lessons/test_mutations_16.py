@@ -16,7 +16,7 @@ RATIO = "ones: both above 0.5, and 0.2 or more above −log p"
 GAME = "V(D*, G) = 2·JS − log 4"
 WEAK = "minimax: −D"
 STRONG = "non-saturating: −(1 − D)"
-HUMPS = "the value ends near −log 4"
+HUMPS = "each hump has a quarter or more of what is made"
 JACOBIAN = "log|det| = autograd's"
 BACK = "there and back"
 

@@ -24,6 +24,7 @@ from course_utils.models.completion import (
     predictive_log_prob,
     predictive_mean,
     random_halves,
+    random_squares,
     train_half_encoder,
 )
 from course_utils.models.ppca import ProbabilisticPCA
@@ -297,6 +298,17 @@ def test_halves_are_halves():
     shares = masks.double().mean(1)
     assert 0.2 < shares.min() and shares.max() < 0.8 and shares.mean() == pytest.approx(0.5, abs=0.03)
     assert masks.double().mean(0).std() < 0.06  # no place is seen more often than another
+
+
+def test_squares_are_squares():
+    masks = random_squares(300, generator=generator()).reshape(-1, 28, 28)
+    for hidden in ~masks:
+        rows, columns = hidden.any(1), hidden.any(0)
+        assert torch.equal(hidden, rows[:, None] & columns)
+        for line in (rows, columns):
+            assert 1 <= line.sum() <= 21 and line.nonzero().diff(dim=0).eq(1).all()  # no gap
+    sizes = (~masks).any(2).sum(1)
+    assert sizes.min() <= 6 and sizes.max() >= 18
 
 
 # --- intervals

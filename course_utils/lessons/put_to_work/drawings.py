@@ -100,13 +100,16 @@ def course_map() -> Drawing:
         sketch.text(title, title, left + width / 2, 6.0, bold=True)
     closed, direct = "a closed form:\nmixtures, linear models", "of log p(x) itself;\nor EM's two steps"
     family, score = "a family q, for each\npoint or by one encoder", "score function;\nreparameterisation"
-    along, choices = "q from an encoder,\nalong with the decoder", "reparameterisation;\nGumbel-softmax"
-    further, mended = "noise in, graphs, texts,\nflows, many draws", "with many draws:\nits noise is mended"
+    along, choices = "q from an encoder,\nalong with the decoder", "reparameterisation; for\nchoices Gumbel-softmax"
+    further, mended = (
+        "a bent q, or many draws;\nalso for graphs and texts",
+        "with many draws: the\ndoubly reparameterised",
+    )
     half, judge = "of a half-seen picture:\nweights, draws in turn", "GAN: through a judge"
     rows = (
         ("estimate", palette.data, "01–03", (closed, direct, "none")),
         ("approximate", palette.approximation, "04–06", (family, score, "of the family,\nof the encoder")),
-        ("generate", palette.model, "07–10", (along, choices, "KL from q to\nthe posterior")),
+        ("generate", palette.model, "07–10", (along, choices, "both, measured by\nimportance weights")),
         ("extend", palette.prior, "11–15", (further, mended, "smaller by flows\nand by many draws")),
         ("put to work", palette.warning, "16", (half, judge, "flow: none\nGAN: no bound at all")),
     )

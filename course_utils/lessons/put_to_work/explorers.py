@@ -23,6 +23,7 @@ from course_utils.models.anomalies import (
     log_prob_score,
     ratio_score,
     reconstruction_score,
+    threshold_for,
     typicality_score,
 )
 from course_utils.models.bounds import effective_draws
@@ -72,8 +73,8 @@ def _draw_brush(parts, kind, row, column, size):
     count = effective_draws(draws.log_weights).item()
     return (
         f"A {kind}, of which a square of {size} pixels around row {row}, column {column} is hidden, "
-        f"{int(hidden.sum())} pixels in all. Log-score {score:.2f} nats for each hidden pixel, that of the mean digit {usual:.2f}. "
-        f"Of {_DRAWS} draws about {count:.0f} count."
+        f"{int(hidden.sum())} pixels in all. Log-score {score:.2f} nats for each hidden pixel, that of the mean digit "
+        f"{usual:.2f}. Of {_DRAWS} draws about {count:.0f} count."
     )
 
 
@@ -104,27 +105,21 @@ STRANGERS = {"eights, left out in training": 8, "ones, left out in training": 1}
 
 @functools.cache
 @torch.no_grad()
-def _scored(kind: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return by score those of usual test digits, and those of the kind that was left out."""
+def _scored(kind: int) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Return by score those of reference digits, of usual ones to be judged, and of the kind that was left out."""
     x, kinds, unseen, unseen_kinds = black_digits()
     model, known = detector(kind), x[kinds != kind]
     background = IndependentPixels(known)
     usual, strange = unseen[unseen_kinds != kind], unseen[unseen_kinds == kind]
-    half = torch.arange(len(usual)) % 2 == 0  # every other one says what is usual; the others are judged
-    reference, usual = usual[half], usual[~half]
-
-    def log_p(rows: Tensor) -> Tensor:
-        return -log_prob_score(model, rows, 50, torch.Generator().manual_seed(1))
-
-    common = log_p(reference)
-    found = {name: [] for name in SCORES}
-    for rows in (usual, strange):
-        log_prob = log_p(rows)
-        found["reconstruction"].append(reconstruction_score(model, rows))
-        found["−log p"].append(-log_prob)
-        found["likelihood ratio"].append(ratio_score(log_prob, background.log_prob(rows)))
-        found["typicality"].append(typicality_score(log_prob, common))
-    return {name: tuple(part.double().numpy() for part in pair) for name, pair in found.items()}
+    sets = usual[::2], usual[1::2], strange  # one half says what is usual, the other is judged
+    logs = [-log_prob_score(model, rows, 50, torch.Generator().manual_seed(1)) for rows in sets]
+    found = {
+        "reconstruction": [reconstruction_score(model, rows) for rows in sets],
+        "−log p": [-log for log in logs],
+        "likelihood ratio": [ratio_score(log, background.log_prob(rows)) for log, rows in zip(logs, sets, strict=True)],
+        "typicality": [typicality_score(log, logs[0]) for log in logs],
+    }
+    return {name: tuple(part.double().numpy() for part in parts) for name, parts in found.items()}
 
 
 def _build_alarm(figure):
@@ -143,7 +138,7 @@ def _build_alarm(figure):
 
 
 def _draw_alarm(parts, strangers, score, allowed):
-    usual, strange = _scored(STRANGERS[strangers])[score]
+    reference, usual, strange = _scored(STRANGERS[strangers])[score]
     both = np.concatenate([usual, strange])
     labels = np.repeat([0, 1], [len(usual), len(strange)])
     edges = np.linspace(*np.quantile(both, [0, 0.995]), 41)
@@ -152,7 +147,7 @@ def _draw_alarm(parts, strangers, score, allowed):
         heights = np.histogram(values, edges)[0] / len(values)
         steps.set_data(heights, edges)
         tops.append(heights.max())
-    threshold = float(np.quantile(usual, 1 - allowed / 100))
+    threshold = threshold_for(reference, allowed / 100)
     parts.bars.set(xlim=(edges[0], edges[-1]), ylim=(0, 1.35 * max(tops)))
     parts.line.set_data([threshold, threshold], [0, 1.35 * max(tops)])
     _, false_alarms, found = alarm_curve(labels, both)
@@ -161,7 +156,8 @@ def _draw_alarm(parts, strangers, score, allowed):
     parts.dot.set_data([wrong], [1 - missed])
     return (
         f"Strangers: {strangers}; score: {score}. At a threshold of {threshold:.0f} nats {wrong:.0%} of the usual "
-        f"digits give a false alarm, and {missed:.0%} of the strangers are missed. AUC {area_under_curve(labels, both):.2f}."
+        f"digits give a false alarm, and {missed:.0%} of the strangers are missed. "
+        f"AUC {area_under_curve(labels, both):.2f}."
     )
 
 
@@ -222,7 +218,8 @@ def _draw_line(parts, step, kind, start):
     left = np.mean(np.abs(fake + 2) < 1.2)
     return (
         f"{kind}, {start}, after {LINE_STEPS[step]} steps of each player: {left:.0%} of what is generated lies at the "
-        f"left hump, {right:.0%} at the right one. Value of the game {value:.2f} nats; it is −1.39 where neither can win."
+        f"left hump, {right:.0%} at the right one. Value of the game {value:.2f} nats; "
+        "it is −1.39 where neither can win."
     )
 
 
