@@ -277,7 +277,7 @@ def sentence_machine(length: int, embedding: int, hidden: int, latent_dim: int) 
         f"A VAE of sentences, for a batch of N. Words {words} go through a GRU that reads them; its last state {state} "
         f"gives mean and log-variance {code}, and with noise in a bold ring the draw z {code}. A second GRU writes: at "
         f"every step it gets z, and from below the word before, a vector of {embedding} numbers; it gives the next "
-        "word's probabilities. The arrow from below is the one that makes z superfluous.",
+        "word's probabilities.",
     )
 
 
