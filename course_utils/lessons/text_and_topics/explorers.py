@@ -228,7 +228,7 @@ def two_ways() -> Drawing:
     figure, axes = panels(2, height=2.9, width=11.4)
     tokens, sentences = _ends()
     counted = []
-    titles = ("KL 0: the code is not read", "A code that is used")
+    titles = ("KL near 0: the code is not read", "A code that is used")
     for axis, name, title in zip(axes, ("plain", WAY_MODELS["topic prior"]), titles, strict=True):
         stops = way(sentence_vae(name), tokens[1:2], tokens[3:4], 5)
         counted.append(len(set(stops)))

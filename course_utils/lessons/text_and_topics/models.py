@@ -172,11 +172,12 @@ LATENTS = 16
 def text_runs() -> dict[str, dict[str, np.ndarray]]:
     """Return by model, then by measure, what `tools/train_text_lesson.py` measured: one number a seed.
 
-    "perplexity" is that of unseen sentences, by importance sampling where there is a latent; "bound perplexity" that of
-    the bound, "kl" in nats a sentence. "read" is the share of unseen sentences whose topic a logistic regression names
-    from one draw of q, or the language model by Bayes' rule; "rewritten" that of sentences that the decoder writes again about the same topic; "steered" that of
-    sentences to order that are about what was ordered, "grammatical" that the grammar could have made. "curve" is the
-    KL (seeds, epochs + 1). Where a model has no such measure the numbers are NaN.
+    "perplexity" is that of unseen sentences, by importance sampling where there is a latent; "bound perplexity" is
+    that of the bound, "kl" in nats a sentence. "read" is the share of unseen sentences whose topic a logistic
+    regression names from one draw of q, or the language model by Bayes' rule; "rewritten" that of sentences that the
+    decoder writes again about the same topic; "steered" that of sentences to order that are about what was ordered,
+    "grammatical" that the grammar could have made. "curve" is the KL (seeds, epochs + 1). What a model does not have
+    is NaN.
     """
     arrays = load_file(data_file(RECORD))
     runs = {}
