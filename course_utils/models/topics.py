@@ -139,6 +139,8 @@ class TopicModel(nn.Module):
     topics : K.
     hidden : sizes of the encoder's hidden layers.
     prior_scale : s, the standard deviation of each z under the prior; the larger, the more a document has one topic.
+    normalised : give q's means of each topic, over a batch of documents, the mean 0 and the prior's scale (batch
+        normalisation), so that no topic can be left unused. Documents are then bags (D, V), D ≥ 2 while training.
     seed : for the weights. Torch's own random state is left as it was.
 
     Attributes
@@ -152,7 +154,14 @@ class TopicModel(nn.Module):
     """
 
     def __init__(
-        self, words: int, topics: int, hidden: Sequence[int] = (100,), *, prior_scale: float = 1.0, seed: int = 0
+        self,
+        words: int,
+        topics: int,
+        hidden: Sequence[int] = (100,),
+        *,
+        prior_scale: float = 1.0,
+        normalised: bool = False,
+        seed: int = 0,
     ):
         super().__init__()
         self.words = check_scalar("words", words, integer=True, minimum=2)
@@ -163,6 +172,7 @@ class TopicModel(nn.Module):
             torch.manual_seed(seed)
             self.encoder = mlp([words, *hidden, 2 * topics], "silu")
             self.logits = nn.Parameter(0.1 * torch.randn(topics, words))
+        self.norm = nn.BatchNorm1d(topics, affine=False) if normalised else None
 
     @torch.no_grad()
     def start_at_mean(self, counts: Tensor) -> TopicModel:
@@ -178,7 +188,7 @@ class TopicModel(nn.Module):
     def encode(self, counts: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z | counts), each (D, K)."""
         mean, log_var = self.encoder(counts.log1p()).chunk(2, dim=-1)
-        return mean, log_var
+        return mean if self.norm is None else self.prior_scale * self.norm(mean), log_var
 
     def proportions(self, counts: Tensor, samples: int = 0, generator: torch.Generator | None = None) -> Tensor:
         """Return θ (D, K) of each document: softmax of q's mean, or the average over `samples` draws of z."""

@@ -54,8 +54,8 @@ MUTANTS = {
         BELOW,
     ),
     "a variance for a standard deviation": (
-        "    z = mean + torch.exp(log_var / 2) * noise\n    log_words",
-        "    z = mean + torch.exp(log_var) * noise\n    log_words",
+        "z = mean + (0.5 * log_var).exp() * noise",
+        "z = mean + log_var.exp() * noise",
         BOUND,
     ),
     "the gate the other way round": (

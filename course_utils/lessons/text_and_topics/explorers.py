@@ -228,7 +228,7 @@ def two_ways() -> Drawing:
     figure, axes = panels(2, height=2.9, width=11.4)
     tokens, sentences = _ends()
     counted = []
-    titles = ("KL 0: the code is not read", "A code that is used")
+    titles = ("KL near 0: the code is not read", "A code that is used")
     for axis, name, title in zip(axes, ("plain", WAY_MODELS["topic prior"]), titles, strict=True):
         stops = way(sentence_vae(name), tokens[1:2], tokens[3:4], 5)
         counted.append(len(set(stops)))
@@ -277,7 +277,7 @@ def sentence_machine(length: int, embedding: int, hidden: int, latent_dim: int) 
         f"A VAE of sentences, for a batch of N. Words {words} go through a GRU that reads them; its last state {state} "
         f"gives mean and log-variance {code}, and with noise in a bold ring the draw z {code}. A second GRU writes: at "
         f"every step it gets z, and from below the word before, a vector of {embedding} numbers; it gives the next "
-        "word's probabilities. The arrow from below is the one that makes z superfluous.",
+        "word's probabilities.",
     )
 
 

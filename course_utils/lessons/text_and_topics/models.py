@@ -1,7 +1,7 @@
 """Lesson 13, text and topics: the corpus as the lesson splits it, and the models that notebook and explorers share."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -114,6 +114,34 @@ def language_model(seed: int = 0) -> text.LanguageModel:
     return model
 
 
+@functools.cache
+@kept
+def _told(seed: int) -> text.LanguageModel:
+    train, _ = corpora()
+    model = topic_model(seed)
+    bags = topics.counts_of(train.sentences, CONTENT_WORDS)
+    given = topics.context_proportions(model, bags, train.documents)
+    told = text.LanguageModel(len(vocabulary()), context_dim=len(TOPICS), seed=seed)
+    text.fit(told, tokens()[0], given, seed=seed, progress=False, **TRAINING)
+    return told
+
+
+def told_model(seed: int = 0) -> Callable[[Tensor], Tensor]:
+    """Return log p(sentence | topic) (N, 5) as a function of tokens (N, T), of a GRU that is given proportions.
+
+    It was trained with the proportions that `topic_model` finds in the other sentences of each document, and is asked
+    with all weight on one topic; the topics are in the topic model's order. Three seconds, the first time.
+    """
+    told = _told(seed)
+
+    @torch.no_grad()
+    def log_probs(sentences: Tensor) -> Tensor:
+        rows = torch.eye(len(TOPICS))
+        return torch.stack([told.log_prob(sentences, row.expand(len(sentences), -1)) for row in rows], 1)
+
+    return log_probs
+
+
 # --- what was recorded ------------------------------------------------------------------------------------------------
 
 RECORD, GRID, WEIGHTS = "text_runs.safetensors", "text_grid.safetensors", "text_models.safetensors"
@@ -144,11 +172,12 @@ LATENTS = 16
 def text_runs() -> dict[str, dict[str, np.ndarray]]:
     """Return by model, then by measure, what `tools/train_text_lesson.py` measured: one number a seed.
 
-    "perplexity" is that of unseen sentences, by importance sampling where there is a latent; "bound perplexity" that of
-    the bound, "kl" in nats a sentence. "read" is the share of unseen sentences whose topic a logistic regression names
-    from q's mean; "rewritten" that of sentences that the decoder writes again about the same topic; "steered" that of
-    sentences to order that are about what was ordered, "grammatical" that the grammar could have made. "curve" is the
-    KL (seeds, epochs + 1). Where a model has no such measure the numbers are NaN.
+    "perplexity" is that of unseen sentences, by importance sampling where there is a latent; "bound perplexity" is
+    that of the bound, "kl" in nats a sentence. "read" is the share of unseen sentences whose topic a logistic
+    regression names from one draw of q, or the language model by Bayes' rule; "rewritten" that of sentences that the
+    decoder writes again about the same topic; "steered" that of sentences to order that are about what was ordered,
+    "grammatical" that the grammar could have made. "curve" is the KL (seeds, epochs + 1). What a model does not have
+    is NaN.
     """
     arrays = load_file(data_file(RECORD))
     runs = {}
