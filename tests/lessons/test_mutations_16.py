@@ -9,6 +9,7 @@ CHAIN_RULE = "log p(x_h | x_v) = log p(x) − log p(x_v)"
 DRAWS = "hidden ink, by weights of draws from the prior = by the grid"
 CODE = "through the code: the same means"
 COVARIANCE = "and covariance"
+EVIDENCE = "p(x, z) / q(z | x), averaged over q = p(x)"
 METROPOLIS = "Metropolis: half as far off, or less, at the median"
 AUC = "AUC by pairs = scikit-learn's"
 REVERSED = "−log p, ones: an AUC below 0.3"
@@ -69,7 +70,7 @@ MUTANTS = {
     "q left out of the Metropolis step": (
         "return model.log_likelihood(x, z) + normal.log_prob(z).sum(-1) - log_q",
         "return model.log_likelihood(x, z) + normal.log_prob(z).sum(-1)",
-        METROPOLIS,
+        EVIDENCE,
     ),
     "ordinary above anomalous": (
         "higher = torch.sign(anomalous[:, None] - ordinary).double()",

@@ -6,6 +6,7 @@ from safetensors import safe_open
 from course_utils.lessons.put_to_work import runs
 from course_utils.lessons.put_to_work.models import black_digits, digit_vae
 from course_utils.models import completion
+from course_utils.models.augmentation import paired_interval
 from course_utils.models.rivals import number_of_parameters
 from course_utils.workshop.data import data_file
 
@@ -94,6 +95,11 @@ def test_what_was_found_still_stands():
         assert alarms[strangers]["typicality"].min() > 0.65
         assert alarms[strangers]["ratio to compressor"].min() > 0.85
     assert alarms["eights"]["-log p"].min() > 0.85 > alarms["eights"]["typicality"].max()
+    ways = runs.augmentation_runs()
+    differences = {name: paired_interval(ways[name], ways["50 real"]) for name in runs.WAYS[1:]}
+    assert differences["+ jitter"].lower > 0.02 and differences["+ invented from 6000"].lower > 0.08
+    assert differences["+ invented from 50, early"].upper < -0.05
+    assert abs(differences["+ invented from 50"].mean) < 0.01
     digits = runs.rival_runs("digits")
     assert (digits["RealNVP"]["log p"] - digits["VAE"]["log p"]).min() > 200
 

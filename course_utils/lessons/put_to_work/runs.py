@@ -36,13 +36,20 @@ ANOMALY_MEASURES = (
 WAYS = (
     "50 real",
     "+ jitter",
+    "+ jitter, a quarter",
+    "+ invented from 50, early",
     "+ invented from 50",
     "+ jitter + invented from 50",
     "+ invented from 6000",
     "codes of 6000",
     "6000 real",
 )
-"""How the classifiers of the experiment on invented data were trained."""
+"""How the classifiers of the experiment on invented data were trained.
+
+Half of each batch is real, half what is added; with "a quarter", a quarter of it is jitter and the rest real, as much
+jitter as where jitter and inventions share a half. The generator of "early" was trained for 400 updates, that of the
+other inventions of fifty for 1600, and that of the 6000 for 1650.
+"""
 
 
 class Rivals(NamedTuple):
