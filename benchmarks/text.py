@@ -26,7 +26,7 @@ PER_REVIEW = {"train": 3, "test": 2}
 EMBEDDING, HIDDEN, LATENT, TOPICS = 64, 128, 32, 30
 TRAINING = {"epochs": 5, "batch_size": 64, "learning_rate": 3e-3}
 TOPIC_TRAINING = {"epochs": 15, "batch_size": 200, "learning_rate": 5e-3}
-SAMPLES, JUDGED = 20, 2000
+SAMPLES, JUDGED = 20, 1000
 """Draws of the importance-sampled estimate, and the test sentences for which it is made."""
 
 INFORMATION = 2.0
@@ -57,7 +57,7 @@ ROWS = (
     Row("VAE, warm-up", {"warm_up_epochs": TRAINING["epochs"]}),
     Row("VAE, free bits", {"floor": 0.125}),
     Row("VAE, word dropout", {"dropout": 0.5}),
-    Row("VAE, topic prior", guided=True),
+    Row("VAE, topic prior and warm-up", {"warm_up_epochs": TRAINING["epochs"]}, guided=True),
 )
 
 

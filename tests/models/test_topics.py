@@ -240,3 +240,14 @@ def test_the_neural_model_is_not_far_behind_lda(fitted, documents):
     ours = topics.perplexity(fitted.importance_log_prob(test, 500, torch.Generator().manual_seed(0)), tokens)
     exact = topics.perplexity(topics.lda_log_prob(corpus.word_table(), 0.1, test), tokens)
     assert exact < theirs < 1.15 * exact and ours < 1.15 * theirs
+
+
+def test_normalised_means_fill_the_prior(documents):
+    train, _ = documents
+    model = topics.TopicModel(train.shape[1], 5, (16,), prior_scale=2.0, normalised=True)
+    mean, _ = model.train().encode(train)
+    assert torch.allclose(mean.mean(0), torch.zeros(5), atol=1e-4)
+    assert torch.allclose(mean.std(0, correction=0), torch.full((5,), 2.0), rtol=0.02)
+    topics.fit_topics(model, train, epochs=1, progress=False)
+    one, all_of_them = model.proportions(train[:1]), model.proportions(train)[:1]
+    assert torch.allclose(one, all_of_them, atol=1e-5), "a document's topics do not depend on the others after training"
