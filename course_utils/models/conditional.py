@@ -96,7 +96,8 @@ class ConditionalVAE(nn.Module):
     def log_likelihood(self, x: Tensor, z: Tensor, labels: Tensor) -> Tensor:
         """Return log p(x | z, y) (…, N) in nats for x (N, D), z (…, N, L) and labels (N,)."""
         logits, x = torch.broadcast_tensors(self.logits(z, labels), check_features(x, self.data_dim))
-        return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
+        surprise = F.binary_cross_entropy_with_logits(logits, x, reduction="none")
+        return -surprise.sum(-1)
 
     def elbo_terms(
         self, x: Tensor, labels: Tensor, samples: int = 1, generator: torch.Generator | None = None

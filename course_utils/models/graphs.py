@@ -465,7 +465,10 @@ def _thinned(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
     x = x.coalesce() if sparse else x
     values = x.values() if sparse else x
     values = values * (torch.rand(values.shape, generator=generator) >= share) / (1 - share)
-    return torch.sparse_coo_tensor(x.indices(), values, x.shape, is_coalesced=True) if sparse else values
+    if not sparse:
+        return values
+    with torch.sparse.check_sparse_tensor_invariants():
+        return torch.sparse_coo_tensor(x.indices(), values, x.shape, is_coalesced=True)
 
 
 # --- rivals -----------------------------------------------------------------------------------------------------------

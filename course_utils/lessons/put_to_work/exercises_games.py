@@ -35,10 +35,10 @@ def _players_by_log_sigmoid(real_logits, fake_logits):
 
 
 def _players_loop(real_logits, fake_logits):
-    zero = torch.zeros((), dtype=torch.float64)
-    judged = sum(torch.logaddexp(zero, -logit) for logit in real_logits) / len(real_logits)
-    judged = judged + sum(torch.logaddexp(zero, logit) for logit in fake_logits) / len(fake_logits)
-    return judged, sum(torch.logaddexp(zero, -logit) for logit in fake_logits) / len(fake_logits)
+    nothing = torch.tensor(0.0, dtype=torch.float64)
+    judged = sum(torch.logaddexp(nothing, -logit) for logit in real_logits) / len(real_logits)
+    judged = judged + sum(torch.logaddexp(nothing, logit) for logit in fake_logits) / len(fake_logits)
+    return judged, sum(torch.logaddexp(nothing, -logit) for logit in fake_logits) / len(fake_logits)
 
 
 def _with_generator(loss):
