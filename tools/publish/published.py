@@ -20,7 +20,7 @@ from benchmarks import results
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "benchmarks" / "published.yml"
-MADE = "<!-- Made by `python -m tools.publish.indexes` from benchmarks/RESULTS.md and benchmarks/published.yml. -->\n"
+MADE = "<!-- Made by `python -m tools.publish.indexes` from what the benchmarks gave. Changes belong there. -->\n"
 HEAD = """\
 # Published figures and ours
 
