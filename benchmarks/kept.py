@@ -13,3 +13,8 @@ def checkpoint(benchmark: str, row: str) -> Path:
     FOLDER.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^a-z0-9]+", "-", row.lower()).strip("-")
     return FOLDER / f"{benchmark}-{name}.pt"
+
+
+def load_of(benchmark: str, row: str) -> Path:
+    """Return the file beside a row's checkpoint in which the machine's other work is summed up."""
+    return checkpoint(benchmark, row).with_suffix(".load.json")

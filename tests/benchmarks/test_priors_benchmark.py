@@ -5,7 +5,7 @@ import functools
 import pytest
 import torch
 
-from benchmarks import bounds, kept, priors, vae_quality
+from benchmarks import bounds, kept, optimizers, priors
 from course_utils.models.priors import PriorVAE, StandardPrior
 from course_utils.models.vae import VAE
 from course_utils.workshop.training import History
@@ -57,7 +57,7 @@ def test_decay_leaves_the_priors_own_parameters_alone():
     x = pictures()
     model = PriorVAE(20, 50, (8,), seed=0)
     model.prior = priors.VampPrior(model.encode, x[:20])
-    make = vae_quality.adamw(1e-3, 0.03, spared=model.prior.parameters())
+    make = optimizers.muon(1e-3, 0.03, spared=model.prior.parameters())
     groups = make(list(model.parameters())).param_groups
     decayed = {id(one) for group in groups if group["weight_decay"] for one in group["params"]}
     assert id(model.prior.pseudo_inputs) not in decayed

@@ -4,14 +4,14 @@ import hashlib
 import importlib
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks import vae_quality, vae_speed
+from benchmarks import kept, vae_quality, vae_speed
 from benchmarks.__main__ import BENCHMARKS
+from benchmarks.load import Load
 from course_utils.models.vae import load_checkpoint
 from course_utils.workshop import data
 from tools import train_mnist_plane
@@ -92,39 +92,87 @@ def test_speed_in_small_on_mnist():
     assert_both_learn(images[:2000], test[:500], floor=100, bar=180)
 
 
-def assert_quality_is_measured(monkeypatch, x, valid, test, bar):
+def assert_quality_is_measured(monkeypatch, folder, x, valid, test, bar, dynamic=False):
     monkeypatch.setattr(vae_quality, "BATCH_SIZE", 64)
-    monkeypatch.setattr(vae_quality, "affordable_epochs", lambda x, valid, seconds: 4)
-    model, history, seconds = vae_quality.train(x, valid, vae_quality.Setting("short", minutes=1, bar=bar))
-    assert len(history.validation) == 4 and history.best_epoch >= 1 and seconds > 0
+    setting = vae_quality.Setting(4, bar=bar, dynamic=dynamic)
+    model, history, load = vae_quality.train(x, valid, setting)
+    assert len(history.validation) == 4 and history.best_epoch >= 1 and history.seconds > 0
+    assert load.seconds >= history.seconds and load.cores >= 0
     nll, bound, _ = vae_quality.evaluate(model, test, samples=50)
     assert nll < bound < bar < entropy_of_the_mean(test)
     # the kept weights are those of the best epoch: their bound, with other draws, is the recorded one
     _, again, _ = vae_quality.evaluate(model, valid, samples=1)
     assert again == pytest.approx(min(history.validation), rel=0.02)
     assert vae_quality.evaluate(model, test, samples=50)[0] == nll
+    # what is kept is not trained again, and its minutes and its machine's load are known
+    assert len(list(folder.iterdir())) == 2
+    same, as_before, again = vae_quality.train(x, valid, setting)
+    assert as_before == history and again.seconds == pytest.approx(load.seconds, abs=1)
+    assert torch.equal(same.decoder[0].weight, model.decoder[0].weight)
 
 
-def test_quality_in_small_on_digits(monkeypatch):
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setattr(kept, "FOLDER", tmp_path / "benchmarks")
+    return tmp_path / "benchmarks"
+
+
+def test_quality_in_small_on_digits(monkeypatch, folder):
     images = np.random.default_rng(0).permutation(data.digits()[0].reshape(-1, 64))
     black = torch.from_numpy((images > 0.5).astype(np.float32))
-    assert_quality_is_measured(monkeypatch, black[:1200], black[1200:1500], black[1500:], bar=24)
+    assert_quality_is_measured(monkeypatch, folder, black[:1200], black[1200:1500], black[1500:], bar=24)
 
 
-def test_quality_in_small_on_binarised_mnist(monkeypatch):
-    parts = (from_folder(data.mnist_binarised, split).reshape(-1, 784) for split in ("train", "valid", "test"))
-    rng = np.random.default_rng(0)
-    rows = (torch.from_numpy(rng.permutation(part)[:size]) for part, size in zip(parts, (3000, 300, 300), strict=True))
-    assert_quality_is_measured(monkeypatch, *rows, bar=180)
+@pytest.fixture(scope="module")
+def images():
+    """Training, validation and test images of a fixed and of a dynamic setting."""
+    settings = {dynamic: vae_quality.Setting(1, bar=0, dynamic=dynamic) for dynamic in (False, True)}
+    return from_folder(lambda _: {kind: vae_quality.images_of(one) for kind, one in settings.items()}, "all")
 
 
-def test_a_setting_gets_as_many_epochs_as_fit_into_its_minutes(monkeypatch):
-    x = (grey(enlarged_digits()[:100]) > 0.5).float()
-    clock = iter([0, 9, 10, 12.5, 20, 21, 30, 33])  # before and after each of the four epochs that are timed
-    monkeypatch.setattr(vae_quality, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
-    assert vae_quality.affordable_epochs(x, x, seconds=101) == 40
-    monkeypatch.undo()
-    assert vae_quality.affordable_epochs(x, x, seconds=0) == 1
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_quality_in_small_on_binarised_mnist(monkeypatch, folder, images, dynamic):
+    parts = images[dynamic]
+    rows = (part[:size] for part, size in zip(parts, (3000, 300, 300), strict=True))
+    assert_quality_is_measured(monkeypatch, folder, *rows, bar=180, dynamic=dynamic)
+
+
+def test_originals_are_found_in_any_order():
+    levels = grey(enlarged_digits()).clamp(0.02, 0.98)[:500]
+    order = torch.randperm(500, generator=torch.Generator().manual_seed(0))
+    drawn = torch.bernoulli(levels[order], generator=torch.Generator().manual_seed(1))
+    assert (vae_quality.originals(drawn, levels) == order).float().mean() > 0.99
+
+
+def test_no_validation_image_is_trained_on_in_grey(images):
+    """Each binarised pixel was drawn with its grey level: no ink where the original is white, no paper where black."""
+    x, valid, _ = images[True]
+    levels = torch.from_numpy(data.mnist("train")[0].reshape(-1, 784))
+    assert 50_000 <= len(x) <= 60_000 - 0.99 * len(valid)
+    own = levels[vae_quality.originals(valid[:100], levels)]
+    assert not (valid[:100] * (own == 0)).any() and not ((1 - valid[:100]) * (own == 1)).any()
+    assert not any((x == one).all(1).any() for one in own)
+
+
+def test_pixels_are_drawn_anew_with_their_grey_levels(monkeypatch, folder):
+    x, seen = torch.full((200, 12), 0.3), []
+    monkeypatch.setattr(vae_quality, "BATCH_SIZE", 200)
+    draw = vae_quality.draw_pixels
+    monkeypatch.setattr(vae_quality, "draw_pixels", lambda batch: seen.append(draw(batch)) or seen[-1])
+    vae_quality.train(x, x.round(), vae_quality.Setting(3, bar=0, dynamic=True), keep=False)
+    assert len(seen) == 3, "for training, and not for validation, whose pixels are black and white"
+    assert all(set(one.unique().tolist()) == {0.0, 1.0} and abs(one.mean() - 0.3) < 0.05 for one in seen)
+    assert not torch.equal(seen[0], seen[1])
+    vae_quality.train(x.round(), x.round(), vae_quality.Setting(1, bar=0), keep=False)
+    assert len(seen) == 3
+
+
+def test_a_run_ends_where_validation_does_not_get_better(monkeypatch, folder):
+    x = (grey(enlarged_digits()[:64]) > 0.5).float()
+    # what is noise in validation cannot be learned: training on noise only makes it worse
+    noise = torch.bernoulli(torch.full(x.shape, 0.5), generator=torch.Generator().manual_seed(0))
+    _, history, _ = vae_quality.train(x, noise, vae_quality.Setting(100, bar=0), keep=False)
+    assert history.stopped_early and len(history.loss) == history.best_epoch + 20
 
 
 # --- from end to end
@@ -154,8 +202,10 @@ def test_the_benchmark_of_speed_reports(monkeypatch):
 def test_the_benchmark_of_quality_reports(monkeypatch, long):
     images = (enlarged_digits() > 127).astype(np.float32)
     monkeypatch.setattr(vae_quality, "mnist_binarised", lambda split: images[:100])
-    nll = {"5 minutes": 90.0, "20 minutes": 89.4, "longer": 95.0}
-    monkeypatch.setattr(vae_quality, "evaluate", lambda model, test: (model, 95.0, 30.0))
+    monkeypatch.setattr(vae_quality, "mnist", lambda split: (images[:120] / 2, None))
+    short, middle, fixed, dynamic = (one.name for one in (*vae_quality.SETTINGS, *vae_quality.LONGEST))
+    nll = {short: 90.0, middle: 89.4, fixed: 88.6, dynamic: 86.7}
+    monkeypatch.setattr(vae_quality, "evaluate", lambda model, test, samples=500: (model - samples / 5e4, 95.0, 30.0))
     (monkeypatch.setenv if long else monkeypatch.delenv)(vae_quality.LONG, *(["1"] if long else [False]))
 
     def train(x, valid, setting):
@@ -163,17 +213,23 @@ def test_the_benchmark_of_quality_reports(monkeypatch, long):
             def active_units(self, test):
                 return torch.ones(20).sum().int()
 
-        return Model(nll[setting.name]), vae_quality.History(loss=[95.0] * 9, best_epoch=8), 200.0
+        assert x.max() == (0.5 if setting.dynamic else 1.0)
+        load = Load()
+        load.seconds, load.others = 200.0, 80.0
+        history = vae_quality.History(loss=[99.0] * 7 + [91.23, 90.0], best_epoch=8, seconds=200.0)
+        return Model(nll[setting.name] + 0.01), history, load
 
     monkeypatch.setattr(vae_quality, "train", train)
     report = vae_quality.run()
-    assert report.passed and "90.00 in 3.3 min (bar 90.5 in 5); 89.40" in report.bar
-    assert ("95.00" in report.bar) == long and ("ours, longer" in report.table()) == long
-    assert "88.71" in report.table() and "20 of 50" in report.table() and "8 of 9" in report.table()
-    nll["20 minutes"] = 89.6
-    assert not vae_quality.run().passed
-    nll["20 minutes"], nll["5 minutes"] = 89.4, 90.6
-    assert not vae_quality.run().passed
+    table = report.table()
+    assert report.passed and f"{short} 90.00 (bar 90.5); {middle} 89.40" in report.bar
+    assert ("86.70 (bar 86.76)" in report.bar) == long and (f"ours, {dynamic}" in table) == long
+    assert ("88.51" in table) == long, "with more samples"
+    assert all(words in table for words in ("88.71", "20 of 50", "8 of 9", "| 3.3 ", "| 0.4 ", "91.23"))
+    for name in (short, middle, *[fixed, dynamic] * long):
+        monkeypatch.setitem(nll, name, nll[name] + 1)
+        assert not vae_quality.run().passed, name
+        monkeypatch.setitem(nll, name, nll[name] - 1)
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
