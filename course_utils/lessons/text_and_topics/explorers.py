@@ -9,14 +9,15 @@ from torch import Tensor
 
 from course_utils.lessons.text_and_topics.models import (
     LENGTH,
+    NO_TOPIC,
     TOPIC_COUNTS,
     corpora,
     counts,
     cure_runs,
     rival_level,
     sentence_vae,
+    subject_of,
     topic_model,
-    topic_of,
     vocabulary,
 )
 from course_utils.models.corpus import CONTENT_WORDS, TOPICS
@@ -152,8 +153,10 @@ STOPS = 7
 WAY_MODELS = {"plain training": "plain", "free bits": "free bits", "topic prior": "topic prior, warm-up"}
 """Models whose latent spaces can be walked, by the names that a reader sees."""
 
-COLOURS = dict(zip(TOPICS, ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"), strict=True))
-"""A colour for each topic, where sentences are drawn."""
+COLOURS = dict(
+    zip((*TOPICS, NO_TOPIC), ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#999999"), strict=True)
+)
+"""A colour for each topic, where sentences are drawn, and one for sentences without."""
 
 WAY_ENDS = (3, 60, 130, 200, 268, 330)
 """Test sentences between which one can walk."""
@@ -170,7 +173,10 @@ def way(model, first: Tensor, last: Tensor, stops: int = STOPS) -> list[str]:
 def _build_way(figure):
     axis = figure.subplots()
     axis.set_axis_off()
-    axis.set(xlim=(0, 1), ylim=(STOPS + 1.7, -0.7))
+    axis.set(xlim=(0, 1), ylim=(STOPS + 3.2, -0.7))
+    for place, (kind, colour) in enumerate(COLOURS.items()):
+        axis.plot([0.05 + 0.16 * place], [STOPS + 2.6], "o", markersize=7, color=colour)
+        axis.text(0.07 + 0.16 * place, STOPS + 2.6, kind, fontsize=11, va="center", color=palette.data)
     lines = [axis.text(0.09, row, "", fontsize=12, va="center") for row in range(STOPS + 2)]
     dots = [axis.plot([0.05], [row], "o", markersize=9)[0] for row in range(STOPS + 2)]
     for row, name in ((0, "read"), (STOPS + 1, "read")):
@@ -184,13 +190,15 @@ def _draw_way(parts, model, start, end):
     ends = [WAY_ENDS.index(WAY_ENDS[number]) for number in (start, end)]
     stops = way(vae, tokens[ends[:1]], tokens[ends[1:]])
     rows = [sentences[ends[0]], *stops, sentences[ends[1]]]
-    kinds = [TOPICS[kind] for kind in topic_of(rows)]
+    kinds = subject_of(rows)
     for line, dot, row, kind in zip(parts.lines, parts.dots, rows, kinds, strict=True):
         line.set_text(row)
         dot.set_color(COLOURS[kind])
+    different = len(set(stops))
     return (
         f"{model}: from \u201c{rows[0]}\u201d ({kinds[0]}) to \u201c{rows[-1]}\u201d ({kinds[-1]}), the {STOPS} stops "
-        f"are {len(set(stops))} different sentences, about {', '.join(dict.fromkeys(kinds[1:-1]))}."
+        f"are {'all the same sentence' if different == 1 else f'{different} different sentences'}, about "
+        f"{', '.join(dict.fromkeys(kinds[1:-1]))}."
     )
 
 
@@ -215,9 +223,9 @@ def way_explorer():
         name="way_explorer",
         title="From one sentence to another",
         alt="Two sentences that were read, first and last line, and between them what the decoder writes at equal "
-        "steps on the way from one code to the other, with a dot in the colour of its topic.",
+        "steps on the way from one code to the other, with a dot in the colour of its topic, grey where it has none.",
         width=8.6,
-        height=4.6,
+        height=5.0,
     )
 
 
@@ -225,7 +233,7 @@ def two_ways() -> Drawing:
     """Return a picture of the same way for a collapsed model and for one whose code is used, and its alt text."""
     from course_utils.workshop.style import panels
 
-    figure, axes = panels(2, height=2.9, width=11.4)
+    figure, axes = panels(2, height=3.3, width=11.4)
     tokens, sentences = _ends()
     counted = []
     titles = ("KL near 0: the code is not read", "A code that is used")
@@ -234,9 +242,11 @@ def two_ways() -> Drawing:
         counted.append(len(set(stops)))
         axis.set(title=title, xlim=(0, 1), ylim=(4.6, -0.6))
         axis.set_axis_off()
-        for row, (stop, kind) in enumerate(zip(stops, topic_of(stops), strict=True)):
-            axis.plot([0.02], [row], "o", markersize=9, color=COLOURS[TOPICS[kind]])
+        for row, (stop, kind) in enumerate(zip(stops, subject_of(stops), strict=True)):
+            axis.plot([0.02], [row], "o", markersize=9, color=COLOURS[kind])
             axis.text(0.07, row, stop, fontsize=12, va="center")
+    marks = [axes[0].plot([], [], "o", color=colour, label=kind)[0] for kind, colour in COLOURS.items()]
+    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), fontsize=11, handletextpad=0.2)
     return Drawing(
         figure,
         f"Five sentences each, at equal steps from the code of a sentence to that of another. Left, of the model whose "

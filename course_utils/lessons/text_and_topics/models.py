@@ -231,6 +231,10 @@ def sentence_vae(name: str) -> text.SentenceVAE:
     return model.requires_grad_(False).eval()
 
 
+NO_TOPIC = "no topic"
+"""What a sentence of words that all topics share is about."""
+
+
 @functools.cache
 def _judge() -> MultinomialNB:
     train, _ = corpora()
@@ -240,3 +244,9 @@ def _judge() -> MultinomialNB:
 def topic_of(sentences: Sequence[str]) -> np.ndarray:
     """Return the topic (N,) of each sentence, by a naive Bayes classifier that was trained on true sentences."""
     return _judge().predict(topics.counts_of(sentences, CONTENT_WORDS).numpy())
+
+
+def subject_of(sentences: Sequence[str]) -> list[str]:
+    """Return the name of each sentence's topic, or `NO_TOPIC` where the classifier finds none more likely than not."""
+    odds = _judge().predict_proba(topics.counts_of(sentences, CONTENT_WORDS).numpy())
+    return [TOPICS[row.argmax()] if row.max() >= 0.5 else NO_TOPIC for row in odds]
