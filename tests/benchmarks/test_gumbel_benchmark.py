@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import gumbel
+from benchmarks import gumbel, kept
 from benchmarks.__main__ import BENCHMARKS
 from course_utils.models.discrete import CategoricalVAE
 from course_utils.workshop import data
@@ -22,7 +22,7 @@ def test_every_row_in_small_learns_and_is_repeatable(code, estimator):
     x = black_digits()
     mean = x[:1500].mean(0).clamp(1e-3, 1 - 1e-3)
     without_latents = -torch.distributions.Bernoulli(mean).log_prob(x[1500:]).sum(-1).mean().item()
-    runs = [gumbel.train(x[:1500], x[1500:], code, estimator, epochs=15, seed=1) for _ in range(2)]
+    runs = [gumbel.train(x[:1500], x[1500:], code, estimator, epochs=15, seed=1, rate=3e-3) for _ in range(2)]
     assert runs[0].hard < without_latents - 1
     assert (runs[0].hard, runs[0].relaxed) == (runs[1].hard, runs[1].relaxed) and runs[0].seconds > 0
 
@@ -42,26 +42,67 @@ def test_the_order_is_said():
     assert words == "Gumbel-softmax < score function < ST-Gumbel (not as in the paper)"
 
 
-def test_the_report(monkeypatch):
-    assert "gumbel" in BENCHMARKS
-    monkeypatch.delenv(gumbel.LONG, raising=False)
-    monkeypatch.setattr(gumbel, "mnist_binarised", lambda split: np.zeros((4, 28, 28), dtype=np.float32))
-    calls = []
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setattr(kept, "FOLDER", tmp_path / "benchmarks")
+    return tmp_path / "benchmarks"
 
-    def train(x, test, code, estimator, epochs, seed=0):
-        calls.append((code, estimator, epochs, seed))
-        return gumbel.Run(104.0 + (epochs == gumbel.EPOCHS) * (6 + len(estimator) % 3) + seed, 95.0, 300.0)
+
+def test_the_rate_is_chosen_on_validation_images_and_trials_are_kept(monkeypatch, folder):
+    x = black_digits()
+    monkeypatch.setattr(gumbel, "RATES", (1e-6, 3e-3))
+    arguments = x[:1000], x[1000:1300], (3, 6), "gumbel-softmax", 5
+    assert gumbel.best_rate(*arguments, name="row") == 3e-3, "with the other nothing is learned"
+    kept_files = sorted(folder.iterdir())
+    assert len(kept_files) == 4 and sum(file.suffix == ".pt" for file in kept_files) == 2
+    monkeypatch.setattr(gumbel.Trainer, "_run_epoch", lambda *_: pytest.fail("trained again"))
+    assert gumbel.best_rate(*arguments, name="row") == 3e-3
+
+
+def test_overlaps_are_named_where_the_paper_has_a_gap():
+    published = {"gumbel-softmax": 1.0, "st-gumbel": 3.0, "score": 3.5}
+    apart = {"gumbel-softmax": [1.0, 1.2], "st-gumbel": [2.0, 2.2], "score": [2.1, 2.2]}
+    assert gumbel.overlaps(apart, published) == [], "the last two are half a nat apart in the paper"
+    near = apart | {"st-gumbel": [1.0, 2.2]}
+    assert gumbel.overlaps(near, published) == ["Gumbel-softmax and ST-Gumbel"]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_the_report(monkeypatch, full):
+    assert "gumbel" in BENCHMARKS
+    (monkeypatch.setenv if full else monkeypatch.delenv)(gumbel.LONG, *(["1"] if full else [False]))
+    plan, bars = (gumbel.FULL, gumbel.FULL_BARS) if full else (gumbel.SHORT, gumbel.BARS)
+    monkeypatch.setattr(gumbel, "mnist_binarised", lambda split: np.zeros((4, 28, 28), dtype=np.float32))
+    calls, levels = [], dict(zip(gumbel.NAMES, (110.0, 115.0, 120.0), strict=True))
+    barred = {code: bar for code, bar in gumbel.FULL_BARS.items()}
+
+    def train(x, test, code, estimator, epochs, seed=0, *, rate, name):
+        calls.append((code, estimator, epochs, seed, rate, name))
+        if epochs == plan.trial:
+            value = abs(rate - gumbel.RATES[1])
+        elif epochs == plan.barred:
+            value = barred[next(words for words, sizes in gumbel.CODES.items() if sizes == code)]
+        else:
+            value = levels[estimator] + seed
+        return gumbel.Run(value, 95.0, 300.0, 0.25)
 
     monkeypatch.setattr(gumbel, "train", train)
     report = gumbel.run()
-    assert report.passed and len(calls) == 19 and len(report.rows) == 7
-    assert calls[-1] == ((20, 10), "gumbel-softmax", gumbel.BAR_EPOCHS, 0)
-    assert "104.00 hard in 5.0 min" in report.bar and "in the paper)" in report.bar
-    assert "| 101.5 |" in report.table() and "± 1.0" in report.table()
-    monkeypatch.setenv(gumbel.LONG, "1")
-    assert len(gumbel.run().rows) == 8
-    monkeypatch.setattr(gumbel, "MINUTES", 4.9)
-    assert not gumbel.run().passed
-    monkeypatch.setattr(gumbel, "MINUTES", 10.0)
-    monkeypatch.setattr(gumbel, "BAR", 103.9)
-    assert not gumbel.run().passed
+    table = report.table()
+    assert report.passed and len(report.rows) == 6 + len(bars)
+    assert len(calls) == 6 * len(gumbel.RATES) + 6 * 3 + len(bars)
+    assert len({call[-1] for call in calls}) == len(calls), "each run has a checkpoint of its own"
+    assert {call[4] for call in calls if call[2] != plan.trial} == {gumbel.RATES[1]}
+    assert "101.50 hard (bar" in report.bar and report.bar.count("(as in the paper), apart") == 2
+    assert "| 101.5 |" in table and "± 1.0" in table and "| 0.2 " in table and "| 5.0 " in table
+    levels["st-gumbel"] = 111.0
+    report = gumbel.run()
+    assert report.passed != full and "overlap of Gumbel-softmax and ST-Gumbel" in report.bar
+    levels["st-gumbel"] = 125.0
+    report = gumbel.run()
+    assert report.passed != full and "(not as in the paper)" in report.bar
+    levels["st-gumbel"] = 115.0
+    for code, bar in bars.items():
+        monkeypatch.setitem(barred, code, bar + 0.1)
+        assert not gumbel.run().passed
+        monkeypatch.setitem(barred, code, bar)
