@@ -15,7 +15,7 @@ ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check bare student site pdf handouts slides release hub wheelhouse grade indexes execute present bench lint \
+.PHONY: help lab test check bare student site pdf handouts slides release hub wheelhouse grade indexes execute present bench bench-all lint \
 	format constraints clean setup-lab setup-present setup-classroom setup-release setup-test
 
 help: ## List these commands
@@ -72,6 +72,10 @@ present: setup-present ## Present one lesson as slides in JupyterLab, LESSON=03;
 
 bench: setup-lab ## Run one benchmark, BENCH=name; without a name, list them
 	$(PY) -m benchmarks $(BENCH)
+
+bench-all: setup-lab ## Run every benchmark with its longest settings, write the results and the page of published figures: a night
+	$(PY) -m benchmarks --all --record
+	$(PY) -m tools.publish.indexes
 
 lint: setup-test ## Check style
 	$(PY) -m ruff check .

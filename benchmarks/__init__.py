@@ -9,6 +9,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+LONG = "VAE_BENCH_LONG"
+"""The environment variable that asks benchmarks for their longest settings."""
+
 
 @dataclass(frozen=True)
 class Report:

@@ -1,4 +1,4 @@
-"""Command line: ``python -m benchmarks [NAME] [--record]``."""
+"""Command line: ``python -m benchmarks [NAME | --all] [--record]``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import importlib
 import os
 import platform
 import re
+import subprocess
 import sys
+import time
 from datetime import date
 from importlib.metadata import version
 
-from benchmarks import Report, results
+from benchmarks import LONG, Report, results
 from benchmarks.progress import terse_progress
 
 BENCHMARKS = {
@@ -35,8 +37,13 @@ def main() -> int:
     """List the benchmarks, or run one, print its table and verdict, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", nargs="?", choices=BENCHMARKS, help="the benchmark to run; without it, a list")
+    parser.add_argument("--all", action="store_true", help="run every benchmark with its longest settings: a night")
     parser.add_argument("--record", action="store_true", help=f"also write the result to {results.RESULTS.name}")
     arguments = parser.parse_args()
+    if arguments.all:
+        if arguments.name is not None:
+            parser.error(f"--all runs {arguments.name} as well: leave one of the two out")
+        return run_all(arguments.record)
     if arguments.name is None:
         for name, summary in BENCHMARKS.items():
             print(f"{name:12} {summary}")
@@ -49,6 +56,23 @@ def main() -> int:
     if arguments.record:
         record(arguments.name, report, verdict)
     return 0 if report.passed else 1
+
+
+def run_all(recorded: bool) -> int:
+    """Run every benchmark in a process of its own, say how each ended, and return the worst exit status.
+
+    One that fails, or stops, does not hide the next. Long runs have checkpoints: after an interrupt they go on.
+    """
+    environment = os.environ | {LONG: "1"}
+    ends = []
+    for name in BENCHMARKS:
+        start = time.monotonic()
+        command = [sys.executable, "-m", "benchmarks", name, *["--record"] * recorded]
+        status = subprocess.run(command, env=environment, check=False).returncode
+        words = {0: "pass", 1: "fail"}.get(status, f"stopped, exit status {status}")
+        ends.append((name, f"{(time.monotonic() - start) / 60:.0f}", words, status))
+    print("", Report("", ("benchmark", "minutes", "verdict"), [end[:3] for end in ends], "", True).table(), sep="\n")
+    return max(abs(end[3]) for end in ends)
 
 
 def record(name: str, report: Report, verdict: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmarks import Report
+from benchmarks import LONG, Report
 from benchmarks.kept import checkpoint, load_of
 from benchmarks.load import Load
 from course_utils.models.discrete import CategoricalVAE
@@ -58,8 +58,6 @@ FULL_BARS = {"20 categorical of 10": 101.5, "200 Bernoulli": 105.0}
 """−ELBO in nats, with hard draws, that Gumbel-softmax must reach by codes; the full ones are those of the paper."""
 
 SAMPLES = 5
-LONG = "VAE_BENCH_LONG"
-"""The environment variable that asks for the full plan."""
 
 
 @dataclass(frozen=True)

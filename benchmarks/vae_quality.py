@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmarks import Report
+from benchmarks import LONG, Report
 from benchmarks.kept import checkpoint, load_of
 from benchmarks.load import Load
 from benchmarks.optimizers import muon
@@ -22,9 +22,6 @@ from course_utils.workshop.training import History, Trainer
 HIDDEN, LATENT = (200, 200), 50
 SAMPLES, MANY_SAMPLES = 500, 5000
 """Draws for each test image; the second, as many as in the paper, for the longest settings only."""
-
-LONG = "VAE_BENCH_LONG"
-"""The environment variable that adds the longest settings."""
 
 
 @dataclass(frozen=True)
