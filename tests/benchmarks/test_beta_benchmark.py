@@ -1,48 +1,93 @@
 """The β-VAE's benchmark in small: what the recorded results rest on still works."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 
-from benchmarks import beta
+from benchmarks import LONG, beta, kept
 from benchmarks.__main__ import BENCHMARKS
+from course_utils.models.disentanglement import factor_change_score
 
 
 @pytest.fixture
-def small(monkeypatch):
-    """Two seeds and two weights, few and small images, one epoch."""
-    for name, value in {"SIZE": 400, "SIDE": 8, "SCORED": 300, "BETAS": (1.0, 4.0), "SEEDS": (0, 1)}.items():
-        monkeypatch.setattr(beta, name, value)
-    monkeypatch.setattr(beta, "train", lambda x, weight, seed: train(x, weight, seed, epochs=1))
-
-
-train = beta.train
+def small(monkeypatch, tmp_path):
+    """Two seeds, few images, one epoch."""
+    monkeypatch.setattr(kept, "FOLDER", tmp_path / "benchmarks")
+    monkeypatch.setattr(beta, "SIZE", 400)
+    monkeypatch.setattr(beta, "SCORED", 300)
+    for name in ("SHORT", "FULL"):
+        plan = getattr(beta, name)
+        monkeypatch.setattr(beta, name, beta.Plan(plan.cases, dict.fromkeys(plan.epochs, 1), (0, 1)))
 
 
 def test_it_is_listed():
     assert "beta" in BENCHMARKS
 
 
-def test_the_whole_benchmark_runs_in_small(small):
+@pytest.mark.parametrize("full", [False, True])
+def test_the_whole_benchmark_runs_in_small_and_once(small, monkeypatch, full):
+    (monkeypatch.setenv if full else monkeypatch.delenv)(LONG, *(["1"] if full else [False]))
     report = beta.run()
     ours = [row for row in report.rows if row[0].startswith("ours")]
-    assert [row[0] for row in ours] == ["ours, β = 1", "ours, β = 4"]
+    assert len(ours) == 4 + 2 * full
     assert len({len(row) for row in (*report.rows, report.header)}) == 1
     assert "400 sprites" in report.bar and "bar 60" in report.bar
+    assert "shape" in ours[0][7] and "shape" not in ours[2][7] and "orientation" in ours[2][7]
+    monkeypatch.setattr(beta.Trainer, "_run_epoch", lambda *_: pytest.fail("trained again"))
+    assert [row[:-1] for row in beta.run().rows] == [row[:-1] for row in report.rows], "but for the load"
 
 
-@pytest.mark.parametrize(("change", "passed"), [(0.2, True), (0.0, True), (-0.2, False)])
-def test_a_score_that_falls_at_the_larger_weight_fails(small, monkeypatch, change, passed):
-    scores = iter([0.6, 0.6, 0.6 + change, 0.6 + change])
-    monkeypatch.setattr(beta, "score", lambda *_: beta.Result(next(scores), 0, 1, 2, 0, 3, 4))
+@pytest.mark.parametrize(("plain", "weighted", "passed"), [(0.87, 0.97, True), (0.88, 0.97, False), (0.7, 0.96, False)])
+def test_the_bars(small, monkeypatch, plain, weighted, passed):
+    monkeypatch.delenv(LONG, raising=False)
+
+    def score(model, x, factors):
+        return beta.Result(model, 1, 0, 1, (0.5,) * factors.shape[1], 1, 2, 0, 3)
+
+    monkeypatch.setattr(beta, "score", score)
+
+    def train(x, weight, seed, epochs, name):
+        load = beta.Load()
+        load.seconds = 1.0
+        return (weighted if weight == 4 else plain), beta.History(), load
+
+    monkeypatch.setattr(beta, "train", train)
     assert beta.run().passed is passed
 
 
 def test_the_weight_reaches_the_training(small):
-    x = torch.from_numpy(beta.sprites(400, seed=0, side=8).images)
-    rates = [beta.score(train(x, weight, 0, epochs=30)[0], x, beta.sprites(400, seed=0, side=8).factors).rate
-             for weight in (0.01, 20.0)]  # fmt: skip
+    images, factors = beta.sprites(400, seed=0, side=8)
+    x = torch.from_numpy(images)
+    rates = [beta.score(beta.train(x, weight, 0, 30)[0], x, factors).rate for weight in (0.01, 20.0)]
     assert rates[0] > rates[1] + 1
 
 
-def test_spread_shows_median_and_range():
-    assert beta.spread([0.5, 0.25, 1.0]) == "0.500 (0.250–1.000)"
+def test_the_ceiling_is_what_codes_that_know_some_factors_reach():
+    rng = np.random.default_rng(0)
+    factors = np.stack([rng.integers(size, size=10_000) for size in (3, 6, 40, 32, 32)], axis=1)
+    for encoded in (5, 3, 1):
+        codes = factors / factors.std(0)
+        codes[:, encoded:] = rng.normal(size=(len(codes), 5 - encoded))  # what is not encoded is noise
+        reached = np.mean([factor_change_score(codes, factors, seed=seed) for seed in range(3)])
+        assert reached == pytest.approx(beta.ceiling(encoded, 5), abs=0.03)
+
+
+def test_a_latent_that_is_the_factor_knows_of_it_what_the_bins_leave():
+    rng = np.random.default_rng(0)
+    factors = np.stack([rng.integers(size, size=20_000) for size in (3, 32)], axis=1)
+    assert beta.entropies(factors) == pytest.approx([math.log(3), math.log(32)], abs=1e-3)
+    # 12 of 20 bins hold two of the 32 values, the other 8 one
+    assert beta.gap_ceilings(factors) == pytest.approx([1, 1 - 24 / 32 * math.log(2) / math.log(32)], abs=2e-3)
+
+
+def test_a_normalised_weight_compares_images_of_different_size():
+    small_images, large = beta.FIVE[1], beta.LARGE[1]
+    assert (small_images.side, large.side) == (32, 64) and small_images.normalised == large.normalised
+    assert beta.FOUR[0].factors == ["scale", "orientation", "x", "y"]
+
+
+def test_spread_and_better_half():
+    assert beta.spread([0.5, 0.25, 1.0]) == "0.58 ± 0.38 (0.25–1.00)"
+    assert beta.better_half([0.1, 0.9, 0.5, 0.7, 0.3]) == [0.9, 0.7, 0.5]
