@@ -18,8 +18,24 @@ def _log_words(z, scores):
     return (z.softmax(1) @ scores.softmax(1)).log()
 
 
+def _bits_left(log_probs, words):
+    left = [-np.delete(log_probs, n).sum() / np.delete(words, n).sum() for n in range(len(words))]
+    return min(left) / np.log(2)
+
+
+def _ahead(logits):
+    """Log-probabilities of the next token, in END's column that of all others."""
+    nats = logits[:, :-1].log_softmax(2)
+    others = nats[:, :, [token for token in range(nats.shape[2]) if token != 2]].logsumexp(2, keepdim=True)
+    return torch.cat([nats[:, :, :2], others, nats[:, :, 3:]], 2)
+
+
 def _said(logits, tokens):
-    return logits[:, :-1].log_softmax(2).gather(2, tokens[:, 1:].unsqueeze(2)).squeeze(2)
+    return _ahead(logits).gather(2, tokens[:, 1:].unsqueeze(2)).squeeze(2)
+
+
+def _stops(logits, tokens):
+    return -F.cross_entropy(logits.mT[:, :, :-1], tokens[:, 1:], ignore_index=0, reduction="none").sum(1)
 
 
 def _sentence(logits, tokens, counted=lambda wanted: wanted != 0):
@@ -122,34 +138,63 @@ SLIPS = {
         "no gradient reaches `z`",
     ),
     "13.2 sign": (
-        room.text_perplexity, lambda x, w: (np.exp(x.sum() / w.sum()), -x.sum() / w.sum() / np.log(2)), "reciprocal",
+        room.text_perplexity, lambda x, w: (np.exp(x.sum() / w.sum()), _bits_left(x, w)), "reciprocal",
     ),
     "13.2 nats": (
-        room.text_perplexity, lambda x, w: (-x.sum() / w.sum(), -x.sum() / w.sum() / np.log(2)),
-        "logarithm of the right",
+        room.text_perplexity, lambda x, w: (-x.sum() / w.sum(), _bits_left(x, w)), "logarithm of the right",
     ),
     "13.2 averages by hand": (
-        room.text_perplexity, lambda x, w: (np.exp(-(x / w).mean()), -(x / w).mean() / np.log(2)),
+        room.text_perplexity,
+        lambda x, w: (
+            np.exp(-(x / w).mean()), min(-np.delete(x / w, n).mean() for n in range(len(w))) / np.log(2),
+        ),
         "as much as one of a",
     ),
     "13.2 order": (
-        room.text_perplexity, lambda x, w: (-x.sum() / w.sum() / np.log(2), np.exp(-x.sum() / w.sum())),
-        "changed places",
+        room.text_perplexity, lambda x, w: (_bits_left(x, w), np.exp(-x.sum() / w.sum())), "changed places",
     ),
     "13.2 log2 of nats": (
-        room.text_perplexity, lambda x, w: (np.exp(-x.sum() / w.sum()), np.log2(-x.sum() / w.sum())),
+        room.text_perplexity, lambda x, w: (np.exp(-x.sum() / w.sum()), np.log2(_bits_left(x, w) * np.log(2))),
         "an exponential left out",
     ),
     "13.2 overflow": (
-        room.text_perplexity, lambda x, w: (np.exp(-x.sum()) ** (1 / w.sum()), -x.sum() / w.sum() / np.log(2)),
+        room.text_perplexity, lambda x, w: (np.exp(-x.sum()) ** (1 / w.sum()), _bits_left(x, w)),
         "numerically unstable",
     ),
     "13.2 all words": (
-        room.text_perplexity, lambda x, w: (np.exp(-x.sum()), -x.sum() / np.log(2)), "a division left out",
+        room.text_perplexity, lambda x, w: (np.exp(-x.sum()), _bits_left(x, w)), "a division left out",
     ),
     "13.2 mean of 2 to the bits": (
-        room.text_perplexity, lambda x, w: (np.mean(2 ** (-x / w / np.log(2))), -x.sum() / w.sum() / np.log(2)),
-        "length of `log_probs` is more than 1",
+        room.text_perplexity, lambda x, w: (np.mean(2 ** (-x / w / np.log(2))), _bits_left(x, w)),
+        "wrong on probe 1",
+    ),
+    "13.2 whole text": (
+        room.text_perplexity, lambda x, w: (np.exp(-x.sum() / w.sum()), -x.sum() / w.sum() / np.log(2)),
+        "One document may be struck out",
+    ),
+    "13.2 lowest log-probability": (
+        room.text_perplexity,
+        lambda x, w: (
+            np.exp(-x.sum() / w.sum()),
+            -(np.sort(x)[1:].sum() / w[np.argsort(x)[1:]].sum()) / np.log(2),
+        ),
+        "long and easy",
+    ),
+    "13.2 oddest": (
+        room.text_perplexity,
+        lambda x, w: (
+            np.exp(-x.sum() / w.sum()), -(np.delete(x, (x / w).argmin()).sum() / np.delete(w, (x / w).argmin()).sum())
+            / np.log(2),
+        ),
+        "hardly weighs",
+    ),
+    "13.2 both numbers of the rest": (
+        room.text_perplexity, lambda x, w: (2 ** _bits_left(x, w), _bits_left(x, w)), "with all its documents",
+    ),
+    "13.2 numerator alone": (
+        room.text_perplexity,
+        lambda x, w: (np.exp(-x.sum() / w.sum()), (x.min() - x.sum()) / w.sum() / np.log(2)),
+        "it has neither",
     ),
     "13.3 counts for presence": (
         room.coherence,
@@ -176,25 +221,45 @@ SLIPS = {
     ),
     "13.4 probabilities": (
         room.sentence_log_prob,
-        lambda x, t: (x[:, :-1].softmax(2).gather(2, t[:, 1:, None])[:, :, 0].log() * (t[:, 1:] > 0)).sum(1),
-        "log_softmax, or cross_entropy",
+        lambda x, t: torch.where(
+            t[:, 1:] == 2,
+            torch.log(1 - x[:, :-1].softmax(2)[:, :, 2]),
+            x[:, :-1].log_softmax(2).gather(2, t[:, 1:, None])[:, :, 0] * (t[:, 1:] > 0),
+        ).sum(1),
+        "all tokens but the end mark",
     ),
     "13.4 cross-entropy": (
         room.sentence_log_prob,
-        lambda x, t: F.cross_entropy(x[:, :-1].mT, t[:, 1:], ignore_index=0, reduction="none").sum(1), "sign",
+        lambda x, t: F.nll_loss(_ahead(x).mT, t[:, 1:], ignore_index=0, reduction="none").sum(1), "sign",
     ),
     "13.4 torch's mean": (
         room.sentence_log_prob,
-        lambda x, t: torch.stack([-F.cross_entropy(a[:-1], b[1:], ignore_index=0) for a, b in zip(x, t, strict=True)]),
+        lambda x, t: torch.stack([
+            -F.nll_loss(a, b[1:], ignore_index=0) for a, b in zip(_ahead(x), t, strict=True)
+        ]),
         "some ten times",
     ),
     "13.4 copies": (
         room.sentence_log_prob,
-        lambda x, t: -F.cross_entropy(x.mT, t, ignore_index=0, reduction="none").sum(1),
+        lambda x, t: -F.nll_loss(
+            _ahead(F.pad(x, (0, 0, 0, 1))).mT, t, ignore_index=0, reduction="none",
+        ).sum(1),
         "that very token",
     ),
     "13.4 filling": (room.sentence_log_prob, lambda x, t: _said(x, t).sum(1), "must not depend on"),
-    "13.4 end": (room.sentence_log_prob, lambda x, t: _sentence(x, t, lambda w: w > 2), "when to stop"),
+    "13.4 end": (room.sentence_log_prob, lambda x, t: _sentence(x, t, lambda w: w > 2), "its share has to come off"),
+    "13.4 stops": (room.sentence_log_prob, _stops, "sentence that *stops* there"),
+    "13.4 any other": (
+        room.sentence_log_prob, lambda x, t: (1 - _stops(x, t).exp()).log(), "begin in another way",
+    ),
+    "13.4 endless": (
+        room.sentence_log_prob,
+        lambda x, t: _stops(x.index_fill(2, torch.tensor([2]), -1e30), t * (t != 2)), "at every place",
+    ),
+    "13.4 the end taken off": (
+        room.sentence_log_prob,
+        lambda x, t: 2 * _stops(x, t * (t != 2)) - _stops(x, t), "another factor",
+    ),
     "13.4 words only": (room.sentence_log_prob, lambda x, t: _sentence(x, t, lambda w: w > 3), "known words alone"),
     "13.4 summed": (room.sentence_log_prob, lambda x, t: _sentence(x, t).sum(), "over all its entries"),
     "13.4 each token": (room.sentence_log_prob, lambda x, t: _said(x, t) * (t[:, 1:] > 0), "a sum left out"),
@@ -203,7 +268,10 @@ SLIPS = {
         "no gradient reaches `logits`",
     ),
     "13.4 best word": (
-        room.sentence_log_prob, lambda x, t: (x[:, :-1].log_softmax(2).amax(2) * (t[:, 1:] > 0)).sum(1),
+        room.sentence_log_prob,
+        lambda x, t: torch.where(
+            t[:, 1:] == 2, _said(x, t), x[:, :-1].log_softmax(2).amax(2) * (t[:, 1:] > 0),
+        ).sum(1),
         "all entries of `logits` are equal",
     ),
     "13.5 in place": (
@@ -438,8 +506,9 @@ def test_an_expected_slip_is_told(slip):
 
 
 def _surprise_in_torch(log_probs, words):
-    bits = -torch.tensor(log_probs).sum() / math.log(2) / int(words.sum())
-    return 2**bits, bits
+    nats, words = -torch.tensor(log_probs), torch.tensor(words)
+    bits = (nats.sum() - nats) / (words.sum() - words) / math.log(2)
+    return 2 ** (nats.sum() / math.log(2) / words.sum()), bits.amin()
 
 
 def _whitened(mean, log_var, v, prior_mean, prior_log_var):
@@ -468,7 +537,7 @@ def _pair_in_lists(tokens, uniform, rate):
         (room.sentence_log_prob, _sentence),
         (
             room.sentence_log_prob,
-            lambda x, t: -F.cross_entropy(x.mT[:, :, :-1], t[:, 1:], ignore_index=0, reduction="none").sum(-1),
+            lambda x, t: -F.nll_loss(_ahead(x).mT, t[:, 1:], ignore_index=0, reduction="none").sum(-1),
         ),
         (room.decoder_pair, _pair_in_lists),
         (room.decoder_pair, lambda t, u, r: (_read(t, u, r), t[:, 1:])),

@@ -51,16 +51,29 @@ def test_the_perplexity_of_a_long_text_comes_to_that_of_its_source():
     source = np.array([0.5, 0.2, 0.2, 0.1])
     lengths = rng.integers(1, 400, 300)
     log_probs = np.array([np.log(source[rng.choice(4, length, p=source)]).sum() for length in lengths])
-    perplexity, bits = right(room.text_perplexity, log_probs, lengths)
+    perplexity, bits = right(room.text_perplexity, log_probs, lengths)  # one document of 300 hardly counts
     assert perplexity == pytest.approx(np.exp(stats.entropy(source)), rel=0.01)
     assert bits == pytest.approx(stats.entropy(source, base=2), rel=0.01)
 
 
 def test_a_perplexity_does_not_depend_on_how_a_text_is_cut():
-    whole = right(room.text_perplexity, np.array([-120.0]), np.array([40]))
-    cut = right(room.text_perplexity, np.array([-3.0, -110.0, -7.0]), np.array([5, 30, 5]))
-    assert whole == pytest.approx(cut)
-    assert right(room.text_perplexity, np.array([-6 * np.log(50)]), np.array([6]))[0] == pytest.approx(50)
+    whole = right(room.text_perplexity, np.array([-120.0, -9.0]), np.array([40, 2]))
+    cut = right(room.text_perplexity, np.array([-3.0, -110.0, -7.0, -9.0]), np.array([5, 30, 5, 2]))
+    assert whole[0] == pytest.approx(cut[0])
+    assert whole[1] == pytest.approx(3 / np.log(2))  # without the second, 120 nats for 40 words
+    assert cut[1] == pytest.approx(19 / 12 / np.log(2))  # without the long piece
+    assert right(room.text_perplexity, np.array([-6, -2]) * np.log(50), np.array([6, 2])) == pytest.approx(
+        (50, np.log2(50))
+    )
+
+
+def test_what_is_left_has_the_fewest_bits_of_all_choices():
+    for log_probs, words in room.text_perplexity.fresh(8, 30):
+        bits = [
+            -sum(log_probs[list(kept)]) / np.log(2) / sum(words[list(kept)])
+            for kept in itertools.combinations(range(len(words)), len(words) - 1)
+        ]
+        assert right(room.text_perplexity, log_probs, words)[1] == pytest.approx(min(bits))
 
 
 def test_coherence_is_one_for_twins_nought_for_strangers_and_minus_one_for_enemies():
@@ -86,23 +99,31 @@ def test_coherence_comes_near_that_of_the_source():
     assert right(room.coherence, counts, np.array([2, 0, 1])) == pytest.approx(np.mean(values), abs=0.01)
 
 
-def test_the_sentences_of_a_small_language_have_probabilities_that_sum_to_one():
-    # scores that depend on the last token alone; what is not yet said after four words is known from the chain
+def test_going_on_after_three_words_is_what_the_chain_says():
+    # scores that depend on the last token alone; the chain of words is known without any sum over sentences
     rng = np.random.default_rng(4)
     scores = rng.normal(size=(6, 6))
     scores[:, [0, 1]] = -np.inf  # neither filling nor a second start is ever said
     chain = special.softmax(scores, axis=1)
     total = 0.0
-    for length in range(5):
-        for words in itertools.product([3, 4, 5], repeat=length):
-            tokens = np.array([1, *words, 2, *[0] * (5 - length)])
-            said = right(room.sentence_log_prob, torch.tensor(scores[tokens])[None], torch.tensor(tokens)[None])
-            total += said.exp().item()
-    going_on = np.eye(6)[1] @ chain
-    for _ in range(4):
-        going_on = (going_on * (np.arange(6) > 2)) @ chain
-    still = going_on[[3, 4, 5]].sum()
-    assert total + still == pytest.approx(1)
+    for words in itertools.product([3, 4, 5], repeat=3):
+        tokens = np.array([1, *words, 2, 0])
+        said = right(room.sentence_log_prob, torch.tensor(scores[tokens])[None], torch.tensor(tokens)[None])
+        total += said.exp().item()
+    state = np.eye(6)[1]
+    for _ in range(4):  # three words, and a fourth: four times no END
+        state = (state @ chain) * (np.arange(6) > 2)
+    assert total == pytest.approx(state.sum())
+
+
+def test_the_sentence_and_its_going_on_are_all_that_begins_so():
+    for logits, tokens in room.sentence_log_prob.fresh(9, 20):
+        nats = logits.log_softmax(2).numpy()
+        for row, (one, numbers) in enumerate(zip(nats, tokens.tolist(), strict=True)):
+            end = numbers.index(2)
+            begun = sum(one[place, numbers[place + 1]] for place in range(end - 1))
+            goes_on = right(room.sentence_log_prob, logits, tokens)[row].exp().item()
+            assert goes_on + np.exp(begun + one[end - 1, 2]) == pytest.approx(np.exp(begun))
 
 
 def test_a_sentence_is_worth_the_same_in_any_table():

@@ -28,15 +28,29 @@ def _sentences(rng, words):
 # --- 13.4 -------------------------------------------------------------------------------------------------------------
 
 
+def _going_on(logits):
+    """Log-probabilities (N, T, V) of the next token; in END's column stands that of any other one."""
+    total = logits.logsumexp(2, keepdim=True)
+    return torch.where(torch.arange(logits.shape[2]) == END, _others(logits)[:, :, None], logits) - total
+
+
+def _others(logits):
+    """Log-sum-exp (N, T) of the scores of all tokens but END."""
+    return logits.index_fill(2, torch.tensor([END]), -torch.inf).logsumexp(2)
+
+
 def _sentence(logits, tokens):
     following = tokens[:, 1:]
-    score = logits[:, :-1].gather(2, following[:, :, None])[:, :, 0]
-    return (score - logits[:, :-1].logsumexp(2)).masked_fill(following == FILLING, 0).sum(1)
+    said = _going_on(logits[:, :-1]).gather(2, following[:, :, None])[:, :, 0]
+    return said.masked_fill(following == FILLING, 0).sum(1)
 
 
 def _sentence_by_cross_entropy(logits, tokens):
-    nats = F.cross_entropy(logits[:, :-1].transpose(1, 2), tokens[:, 1:], ignore_index=FILLING, reduction="none")
-    return -nats.sum(dim=1)
+    scores, following = logits[:, :-1], tokens[:, 1:]
+    only_words = following.masked_fill(following == END, FILLING)
+    nats = F.cross_entropy(scores.transpose(1, 2), only_words, ignore_index=FILLING, reduction="none")
+    further = torch.where(following == END, _going_on(scores)[:, :, END], 0.0)
+    return further.sum(dim=1) - nats.sum(dim=1)
 
 
 def _sentence_loop(logits, tokens):
@@ -44,15 +58,17 @@ def _sentence_loop(logits, tokens):
     for scores, row in zip(logits, tokens.tolist(), strict=True):
         total = 0 * scores.sum()
         for place, token in enumerate(row[1:]):
-            total = total + scores[place].log_softmax(0)[token]
+            nats = scores[place].log_softmax(0)
             if token == END:
+                total = total + torch.cat([nats[:END], nats[END + 1 :]]).logsumexp(0)
                 break
+            total = total + nats[token]
         values.append(total)
     return torch.stack(values)
 
 
 def _picked(logits, wanted):
-    return logits.log_softmax(2).gather(2, wanted[:, :, None])[:, :, 0]
+    return _going_on(logits).gather(2, wanted[:, :, None])[:, :, 0]
 
 
 def _said(logits, tokens):
@@ -86,12 +102,34 @@ def _masked_by_what_is_read(logits, tokens):
 
 def _over_places(logits, tokens):
     chosen = logits[:, :-1].log_softmax(1).gather(2, tokens[:, 1:, None])[:, :, 0]
+    chosen = torch.where(tokens[:, 1:] == END, _said(logits, tokens), chosen)
     return torch.where(tokens[:, 1:] > 0, chosen, 0.0).sum(1)
 
 
 def _not_normalised(logits, tokens):
     chosen = logits[:, :-1].gather(2, tokens[:, 1:, None])[:, :, 0]
+    chosen = torch.where(tokens[:, 1:] == END, _others(logits[:, :-1]), chosen)
     return torch.where(tokens[:, 1:] > 0, chosen, 0.0).sum(1)
+
+
+def _stopping_there(logits, tokens):
+    chosen = logits[:, :-1].log_softmax(2).gather(2, tokens[:, 1:, None])[:, :, 0]
+    return torch.where(tokens[:, 1:] > 0, chosen, 0.0).sum(1)
+
+
+def _any_other(logits, tokens):
+    return torch.log1p(-_stopping_there(logits, tokens).exp())
+
+
+def _no_end_anywhere(logits, tokens):
+    endless = logits[:, :-1].index_fill(2, torch.tensor([END]), -torch.inf).log_softmax(2)
+    chosen = endless.gather(2, tokens[:, 1:, None])[:, :, 0]
+    return torch.where(tokens[:, 1:] > END, chosen, 0.0).sum(1)
+
+
+def _divided_by_the_end(logits, tokens):
+    ending = torch.where(tokens[:, 1:] == END, logits[:, :-1].log_softmax(2)[:, :, END], 0.0)
+    return torch.where(tokens[:, 1:] > END, _said(logits, tokens), -ending).sum(1)
 
 
 def _one_for_all(logits, tokens):
@@ -109,6 +147,13 @@ def _scores(seed, *shape):
     return torch.tensor(np.random.default_rng(seed).normal(0, 1.5, shape).round(2))
 
 
+def _sure_to_end():
+    """Equal scores, but after the first word the end mark is as good as certain."""
+    scores = torch.zeros(1, 4, 6, dtype=torch.float64)
+    scores[0, 1, END] = 2000.0
+    return scores
+
+
 sentence_log_prob = Exercise(
     name="sentence_log_prob",
     arguments=("logits", "tokens"),
@@ -124,8 +169,9 @@ sentence_log_prob = Exercise(
     extremes=[
         (1500 * _scores(2, 2, 4, 6), _ids([1, 4, 5, 2], [1, 2, 0, 0])),
         (_scores(3, 1, 4, 5) - 4000, _ids([1, 4, 2, 0])),
+        (_sure_to_end(), _ids([1, 4, 2, 0])),
     ],
-    stable="log_softmax, or cross_entropy, of the scores as they are",
+    stable="log-sum-exp over all tokens but the end mark",
     gradients=("logits",),
     misconceptions=[
         Misconception(
@@ -159,10 +205,34 @@ sentence_log_prob = Exercise(
             "token that is to be said.",
         ),
         Misconception(
-            "no end",
+            "the sentence itself",
+            _stopping_there,
+            "This is the log-probability of the sentence that *stops* there. Asked for is everything else that begins "
+            "so: at the last place all tokens but the end mark.",
+        ),
+        Misconception(
+            "all that begins so",
             _sentence_with(lambda wanted: wanted > END),
-            "The end mark is left out. Then nobody pays for saying when to stop, and the probabilities of all "
-            "sentences sum to more than 1.",
+            "You counted the words alone. Among all that begins so is the sentence that stops there: its share has to "
+            "come off, in the last factor.",
+        ),
+        Misconception(
+            "any other sentence",
+            _any_other,
+            "This is the probability of *any* other sentence, also of those that begin in another way. Only the last "
+            "factor is turned round.",
+        ),
+        Misconception(
+            "no end anywhere",
+            _no_end_anywhere,
+            "You forbade the end mark at every place. Before each word the model might have stopped, and its "
+            "probabilities are what they are: only behind the last word is the end left out.",
+        ),
+        Misconception(
+            "divided by the end",
+            _divided_by_the_end,
+            "You took log p(END) off. The words are followed by something else with probability 1 − p(END), which is "
+            "another factor than 1/p(END).",
         ),
         Misconception(
             "mean over words",
@@ -196,8 +266,8 @@ sentence_log_prob = Exercise(
         Misconception(
             "known words alone",
             _sentence_with(lambda wanted: wanted > UNKNOWN),
-            "You counted the known words alone. That the sentence ends, and that an unknown word comes, has to be "
-            "predicted as well: all but the zeros.",
+            "You counted the known words alone. That an unknown word comes, and that the sentence goes on, has its "
+            "probability as well: only the zeros count for nothing.",
         ),
         Misconception(
             "unknown words left out",
@@ -206,13 +276,16 @@ sentence_log_prob = Exercise(
         ),
     ],
     hints=(
-        "At which place does the network know the tokens 0 to t, and which token comes then?",
+        "At which place does the network know the tokens 0 to t, and which token comes then? And what may come behind "
+        "the last word?",
         "Take `logits[:, :-1]` and `tokens[:, 1:]`. log_softmax over the vocabulary, and pick the token that came; "
-        "then a sum over the places at which it is no 0.",
-        "`logits[:, :-1].log_softmax(-1).gather(2, tokens[:, 1:, None])[:, :, 0]`, and a mask from `tokens[:, 1:] != "
-        "0`.",
+        "where that is the end mark, take log-sum-exp over all the others. Then a sum over the places at which it is "
+        "no 0.",
+        "With `ahead` for the log_softmax: `further = ahead[:, :, [0, 1, *range(3, ahead.shape[2])]].logsumexp(-1)`, "
+        "and `torch.where(wanted == 2, further, said)`, with a mask from `wanted != 0`.",
     ),
-    praise="With a code as second input of the GRU this is the reconstruction term, in nats for each sentence.",
+    praise="Together with the sentence itself it makes up all that begins so. With END in place of the rest, and a "
+    "code as second input of the GRU, the same sum is the reconstruction term of section 13.4.",
 )
 
 

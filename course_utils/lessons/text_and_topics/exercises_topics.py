@@ -173,14 +173,19 @@ bag_log_prob = Exercise(
 # --- 13.2 -------------------------------------------------------------------------------------------------------------
 
 
+def _rest(log_probs, words):
+    """Nats (N,) for each word of the text without each of the documents."""
+    return (log_probs - log_probs.sum()) / (words.sum() - words)
+
+
 def _surprise(log_probs, words):
-    each = -log_probs.sum() / words.sum()
-    return np.exp(each), each / np.log(2)
+    return np.exp(-log_probs.sum() / words.sum()), _rest(log_probs, words).min() / np.log(2)
 
 
 def _surprise_by_average(log_probs, words):
-    bits = np.average(-log_probs / words / np.log(2), weights=words)
-    return 2**bits, bits
+    bits = -log_probs / words / np.log(2)
+    left = [np.average(np.delete(bits, n), weights=np.delete(words, n)) for n in range(len(words))]
+    return 2 ** np.average(bits, weights=words), min(left)
 
 
 def _surprise_loop(log_probs, words):
@@ -188,27 +193,50 @@ def _surprise_loop(log_probs, words):
     for log_prob, length in zip(log_probs, words, strict=True):
         nats -= float(log_prob)
         count += int(length)
-    return np.exp(nats / count), np.log2(np.exp(nats / count))
+    left = []
+    for log_prob, length in zip(log_probs, words, strict=True):
+        left.append((nats + float(log_prob)) / (count - int(length)))
+    return np.exp(nats / count), np.log2(np.exp(sorted(left)[0]))
+
+
+def _without_each(measure, log_probs, words):
+    """What a measure says of the text without each of its documents."""
+    return [measure(np.delete(log_probs, n), np.delete(words, n)) for n in range(len(words))]
 
 
 def _surprise_with(nats_of):
-    """Build a misconception from the nats for each word."""
+    """Build a misconception from the nats for each word, which both numbers use."""
 
     def answer(log_probs, words):
-        nats = nats_of(log_probs, words)
-        return np.exp(nats), nats / np.log(2)
+        return np.exp(nats_of(log_probs, words)), min(_without_each(nats_of, log_probs, words)) / np.log(2)
 
     return answer
 
 
+def _struck(which):
+    """Build a misconception from which document is struck out."""
+
+    def answer(log_probs, words):
+        return _surprise(log_probs, words)[0], _rest(log_probs, words)[which(log_probs, words)] / np.log(2)
+
+    return answer
+
+
+def _mean_perplexity(log_probs, words):
+    return np.mean(np.exp(-log_probs / words))
+
+
 def _mean_of_perplexities(log_probs, words):
-    mean = np.mean(np.exp(-log_probs / words))
-    return mean, np.log2(mean)
+    return _mean_perplexity(log_probs, words), np.log2(min(_without_each(_mean_perplexity, log_probs, words)))
+
+
+def _words_stay(log_probs, words):
+    return _surprise(log_probs, words)[0], ((log_probs - log_probs.sum()) / words.sum()).min() / np.log(2)
 
 
 def _text_law(rng):
-    """One to six documents of one to forty words, some of equal length, each word between 0.3 and 6 nats."""
-    documents = rng.integers(1, 7)
+    """Two to six documents of one to forty words, some of equal length, each word between 0.3 and 6 nats."""
+    documents = rng.integers(2, 7)
     words = rng.integers(1, 41, documents)
     words[rng.random(documents) < 0.2] = words[0]
     return -words * rng.uniform(0.3, 6, documents), words
@@ -221,9 +249,9 @@ text_perplexity = Exercise(
     reference=_surprise,
     spellings={"average, in bits": _surprise_by_average, "loop": _surprise_loop},
     probes=[
-        (np.array([-np.log(2), -9 * np.log(2)]), np.array([1, 3])),
-        (np.array([-20.0, -3.0, -61.0]), np.array([8, 2, 15])),
-        (np.array([-40.0]), np.array([11])),
+        (np.array([-6.0, -40.0, -20.0]) * np.log(2), np.array([1, 10, 10])),
+        (np.array([-100.0, -80.0, -36.0, -7.0]), np.array([100, 20, 30, 1])),
+        (np.array([-40.0, -33.0]), np.array([11, 9])),
         (np.array([-7.0, -8.0, -30.0, -2.5]), np.array([5, 5, 5, 1])),
     ],
     law=_text_law,
@@ -250,6 +278,47 @@ text_perplexity = Exercise(
             "words.",
         ),
         Misconception(
+            "none struck out",
+            lambda log_probs, words: (_surprise(log_probs, words)[0], -log_probs.sum() / words.sum() / np.log(2)),
+            "The perplexity is right. The second number is that of the whole text. One document may be struck out, the "
+            "one without which the rest has the fewest bits for each word.",
+        ),
+        Misconception(
+            "the most nats",
+            _struck(lambda log_probs, words: np.argmin(log_probs)),
+            "The perplexity is right. You struck out the document with the most nats. It may be long and easy, and "
+            "then the rest is harder without it. Try each.",
+        ),
+        Misconception(
+            "the most for each word",
+            _struck(lambda log_probs, words: np.argmin(log_probs / words)),
+            "The perplexity is right. You struck out the document that is most surprising for each word. A short one "
+            "hardly weighs: what counts is what is left. Try each.",
+        ),
+        Misconception(
+            "the longest",
+            _struck(lambda log_probs, words: np.argmax(words)),
+            "The perplexity is right. You struck out the longest document, whatever it costs. What counts is nats over "
+            "words of what is left.",
+        ),
+        Misconception(
+            "its words stay",
+            _words_stay,
+            "The perplexity is right. You took the document's nats away and left its words in the denominator. Struck "
+            "out, it has neither.",
+        ),
+        Misconception(
+            "the most is left",
+            lambda log_probs, words: (_surprise(log_probs, words)[0], _rest(log_probs, words).max() / np.log(2)),
+            "The perplexity is right. You left the most bits for each word. The fewest are asked for.",
+        ),
+        Misconception(
+            "both of what is left",
+            lambda log_probs, words: (np.exp(_rest(log_probs, words).min()), _surprise(log_probs, words)[1]),
+            "The bits are right. Your perplexity is that of what is left, too. Asked for is that of the whole text, "
+            "with all its documents.",
+        ),
+        Misconception(
             "2 to the nats",
             lambda log_probs, words: (2 ** (-log_probs.sum() / words.sum()), _surprise(log_probs, words)[1]),
             "The bits are right. For the perplexity you took 2 to the power of *nats*. Either 2 to the bits or e to "
@@ -257,34 +326,38 @@ text_perplexity = Exercise(
         ),
         Misconception(
             "e to the bits",
-            lambda log_probs, words: (np.exp(_surprise(log_probs, words)[1]), _surprise(log_probs, words)[1]),
+            lambda log_probs, words: (
+                np.exp(-log_probs.sum() / words.sum() / np.log(2)),
+                _surprise(log_probs, words)[1],
+            ),
             "The bits are right. For the perplexity you took e to the power of *bits*. Either e to the nats or 2 to "
             "the bits: both give the same number.",
         ),
         Misconception(
             "nats called bits",
-            lambda log_probs, words: (_surprise(log_probs, words)[0], -log_probs.sum() / words.sum()),
+            lambda log_probs, words: (_surprise(log_probs, words)[0], _rest(log_probs, words).min()),
             "The perplexity is right. The second number is in nats. A bit is log 2 of a nat, so there are more bits.",
         ),
         Misconception(
             "multiplied by log 2",
-            lambda log_probs, words: (_surprise(log_probs, words)[0], -log_probs.sum() / words.sum() * np.log(2)),
+            lambda log_probs, words: (_surprise(log_probs, words)[0], _rest(log_probs, words).min() * np.log(2)),
             "The perplexity is right. You multiplied by log 2 where one divides. A bit is smaller than a nat, so there "
             "are more of them.",
         ),
         Misconception(
-            "perplexity of the geometric mean of lengths",
+            "a typical length",
             _surprise_with(lambda log_probs, words: -np.mean(log_probs) / np.median(words)),
             "You divided by a typical length. The text has as many words as all its documents together.",
         ),
     ],
     hints=(
-        "How many nats does the whole text take, and how many words does it have?",
-        "Nats for each word = −sum of log-probabilities / sum of words. The perplexity is e to that power.",
-        "`nats = -log_probs.sum() / words.sum()`; return `np.exp(nats)` and `nats / np.log(2)`.",
+        "Without document n, how many nats are left, and how many words?",
+        "(all nats − its nats) / (all words − its words), for each document; then the smallest.",
+        "`rest = (log_probs - log_probs.sum()) / (words.sum() - words)`; return `np.exp(-log_probs.sum() / "
+        "words.sum())` and `rest.min() / np.log(2)`.",
     ),
-    praise="As if each word had been chosen among so many equally likely ones. Whoever reports a perplexity says what "
-    "was counted as a word.",
+    praise="Neither the longest document nor the oddest need be the one that harms a text most. And whoever reports a "
+    "perplexity says what was counted as a word.",
 )
 
 
