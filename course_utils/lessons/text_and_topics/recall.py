@@ -49,7 +49,8 @@ RECALL = (
         name="13.3",
         text=(
             "z has the standard normal density in two dimensions. It is mirrored, y = Hz with H = I − 2vvᵀ and v of "
-            "length 1. By how many nats does log q(y) differ from the standard normal log-density at z?"
+            "length 1, and q is the density of y. By how many nats does log q(y) differ from the standard "
+            "normal log-density at z?"
         ),
         number=0.0,
         tolerance=0.001,
