@@ -43,8 +43,8 @@ MUTANTS = {
         CHAIN_RULE,
     ),
     "a mean of logarithms as the log-score": (
-        "return torch.logsumexp(weights + log_pixels(logits, x, hidden), 0)",
-        "return (weights.exp() * log_pixels(logits, x, hidden)).sum(0)",
+        "return torch.logsumexp(log_w + log_pixels(logits, x, hidden), 0)",
+        "return (log_w.exp() * log_pixels(logits, x, hidden)).sum(0)",
         CHAIN_RULE,
     ),
     "q forgotten in the weights": (
