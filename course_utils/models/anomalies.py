@@ -154,7 +154,7 @@ class AlarmCurve(NamedTuple):
     """What each threshold gives, from an alarm for nothing to an alarm for everything: the ROC curve."""
 
     thresholds: np.ndarray
-    """(T,) falling, the first +∞; an alarm is given where score ≥ threshold."""
+    """(T,) falling, the first +∞; an alarm is given where score ≥ threshold, in `alarm_rates` only above it."""
     false_alarms: np.ndarray
     """(T,) share of usual points with an alarm."""
     detections: np.ndarray

@@ -214,6 +214,11 @@ SLIPS = {
         lambda w, v, t, p: _held(*np.quantile(v, [(1 - p) / 2, (1 + p) / 2], axis=0, method="inverted_cdf"), t),
         "their weights make a posterior",
     ),
+    "16.3 between two draws": (
+        room.interval_coverage,
+        lambda w, v, t, p: _held(*np.quantile(v, [(1 - p) / 2, (1 + p) / 2], axis=0), t),
+        "looks between two of them",
+    ),
     "16.3 each side": (
         room.interval_coverage,
         lambda w, v, t, p: _held(*_bounds(w, v, 1 - p, p), t),

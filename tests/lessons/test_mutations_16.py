@@ -14,6 +14,7 @@ METROPOLIS = "Metropolis: half as far off, or less, at the median"
 AUC = "AUC by pairs = scikit-learn's"
 REVERSED = "−log p, ones: an AUC below 0.3"
 RATIO = "ones: both above 0.5, and 0.2 or more above −log p"
+NEAREST = "without a model: ones, upside down, eights 0.8 or more"
 GAME = "V(D*, G) = 2·JS − log 4"
 WEAK = "minimax: −D"
 STRONG = "non-saturating: −(1 − D)"
@@ -43,8 +44,8 @@ MUTANTS = {
         CHAIN_RULE,
     ),
     "a mean of logarithms as the log-score": (
-        "return torch.logsumexp(weights + log_pixels(logits, x, hidden), 0)",
-        "return (weights.exp() * log_pixels(logits, x, hidden)).sum(0)",
+        "return torch.logsumexp(log_w + log_pixels(logits, x, hidden), 0)",
+        "return (log_w.exp() * log_pixels(logits, x, hidden)).sum(0)",
         CHAIN_RULE,
     ),
     "q forgotten in the weights": (
@@ -81,6 +82,11 @@ MUTANTS = {
         "(background.log_prob(x) - logs[name], ",
         "(logs[name] - background.log_prob(x), ",
         RATIO,
+    ),
+    "pixels off the nearest digit, whatever the ink": (
+        "return apart.amin(1) / ink.clamp(min=1)",
+        "return apart.amin(1)",
+        NEAREST,
     ),
     "log p where −log p is the score": (
         "reversed_area = auc(-logs[",

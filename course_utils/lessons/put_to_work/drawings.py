@@ -102,7 +102,7 @@ def course_map() -> Drawing:
     family, score = "a family q, for each\npoint or by one encoder", "score function;\nreparameterisation"
     along, choices = "q from an encoder,\nalong with the decoder", "reparameterisation; for\nchoices Gumbel-softmax"
     further, mended = (
-        "a bent q, or many draws;\nalso for graphs and texts",
+        "a bent q, a richer prior;\nalso for graphs and texts",
         "with many draws: the\ndoubly reparameterised",
     )
     half, judge = "of a half-seen picture:\nweights, draws in turn", "GAN: through a judge"
@@ -110,7 +110,7 @@ def course_map() -> Drawing:
         ("estimate", palette.data, "01–03", (closed, direct, "none")),
         ("approximate", palette.approximation, "04–06", (family, score, "of the family,\nof the encoder")),
         ("generate", palette.model, "07–10", (along, choices, "both, measured by\nimportance weights")),
-        ("extend", palette.prior, "11–15", (further, mended, "smaller by flows\nand by many draws")),
+        ("extend", palette.prior, "11–15", (further, mended, "smaller by flows and draws;\nlarger with a VampPrior")),
         ("put to work", palette.warning, "16", (half, judge, "flow: none\nGAN: no bound at all")),
     )
     height = 1.02

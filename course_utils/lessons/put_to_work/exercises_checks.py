@@ -162,6 +162,14 @@ interval_coverage = Exercise(
             "them.",
         ),
         Misconception(
+            "NumPy's quantile",
+            _with_ends(
+                lambda log_weights, values, level: np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+            ),
+            "np.quantile takes all draws for equally heavy, and looks between two of them. Sort the draws, add up "
+            "their weights, and take the draw at which the sum passes the bound.",
+        ),
+        Misconception(
             "weights of all pictures together",
             _with_ends(
                 lambda log_weights, values, level: _ends_of_weights(

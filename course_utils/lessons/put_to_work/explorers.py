@@ -16,6 +16,7 @@ from course_utils.lessons.put_to_work.models import (
     line_gan,
     square,
 )
+from course_utils.lessons.put_to_work.runs import half_encoder
 from course_utils.models.anomalies import (
     IndependentPixels,
     alarm_curve,
@@ -37,6 +38,7 @@ from course_utils.workshop.style import palette
 
 _DIGITS = 10
 _DRAWS = 400
+_PROPOSALS = ("a guess", "the second encoder")
 
 
 @functools.cache
@@ -53,28 +55,29 @@ def _frequency() -> Tensor:
 
 
 def _build_brush(figure):
-    left, right = figure.subplots(1, 2, width_ratios=(1, 2.2))
+    left, right = figure.subplots(1, 2, width_ratios=(1, 2.5))
     seen = show_images(left, np.zeros((28, 28)), "What is seen")
-    made = show_images(right, np.zeros((2 * 30 - 2, 5 * 30 - 2)), "Ten completions")
+    made = show_images(right, np.zeros((2 * 29 - 1, 5 * 29 - 1)), "Ten completions")
     return SimpleNamespace(seen=seen, made=made)
 
 
 @torch.no_grad()
-def _draw_brush(parts, kind, row, column, size):
+def _draw_brush(parts, kind, row, column, size, places):
     x, seen = _examples()[kind : kind + 1], square(row, column, size)
     hidden = ~seen
     model, generator = digit_vae(), torch.Generator().manual_seed(16)
-    draws = importance_draws(model, x, seen, _DRAWS, generator=generator)
+    proposal = None if places == _PROPOSALS[0] else half_encoder()
+    draws = importance_draws(model, x, seen, _DRAWS, proposal=proposal, generator=generator)
     made = completions(model, x, seen, draws, 10, means=True, generator=generator)[:, 0]
     parts.seen.set_data((x[0] * seen + 0.4 * hidden).reshape(28, 28).numpy())
-    parts.made.set_data(mosaic(made.numpy(), 2, 5, gap=2))
+    parts.made.set_data(mosaic(made.numpy(), 2, 5, gap=1))
     score = predictive_log_prob(model, x, seen, draws).item() / int(hidden.sum())
     usual = torch.distributions.Bernoulli(_frequency()).log_prob(x)[0, hidden].mean().item()
     count = effective_draws(draws.log_weights).item()
     return (
         f"A {kind}, of which a square of {size} pixels around row {row}, column {column} is hidden, "
         f"{int(hidden.sum())} pixels in all. Log-score {score:.2f} nats for each hidden pixel, that of the mean digit "
-        f"{usual:.2f}. Of {_DRAWS} draws about {count:.0f} count."
+        f"{usual:.2f}. Of {_DRAWS} draws from {places} about {count:.0f} count."
     )
 
 
@@ -88,12 +91,13 @@ def brush():
             Slider("row", label="centre, row", minimum=4, maximum=24, step=2, value=20),
             Slider("column", label="centre, column", minimum=4, maximum=24, step=2, value=14),
             Slider("size", label="side of the square", minimum=4, maximum=24, step=2, value=10, unit="pixels"),
+            Choice("places", "draws from", options=_PROPOSALS, value=_PROPOSALS[0]),
         ],
         name="brush",
         title="Brush a part away",
         alt="Left, a digit with a grey square that hides a part of it. Right, ten pictures that a VAE completed.",
         width=9.6,
-        height=3.6,
+        height=3.3,
     )
 
 
@@ -169,7 +173,7 @@ def alarm():
         [
             Choice("strangers", "strangers", options=tuple(STRANGERS), value=next(iter(STRANGERS))),
             Choice("score", "score", options=SCORES, value=SCORES[0]),
-            Slider("allowed", label="false alarms allowed", minimum=1, maximum=50, step=1, value=30, unit="%"),
+            Slider("allowed", label="false alarms allowed", minimum=1, maximum=50, step=1, value=5, unit="%"),
         ],
         name="alarm",
         title="An alarm has two kinds of error",
@@ -211,14 +215,14 @@ def _draw_line(parts, step, kind, start):
     parts.own.set_data(_LINE, torch.sigmoid(gan.logits(points)).numpy())
     middles = (_BINS[1:] + _BINS[:-1]) / 2
     p = LineData().density(middles)
-    parts.best.set_data(middles, np.divide(p, p + heights, out=np.full(50, 0.5), where=p + heights > 1e-9))
+    parts.best.set_data(middles, p / (p + heights))  # the data's density is nowhere 0
     real = LineData().sample(4000, 99)
     value = gan.value(real, torch.tensor(fake)[:4000, None]).item()
     right = np.mean(np.abs(fake - 2) < 1.2)
     left = np.mean(np.abs(fake + 2) < 1.2)
     return (
-        f"{kind}, {start}, after {LINE_STEPS[step]} steps of each player: {left:.0%} of what is generated lies at the "
-        f"left hump, {right:.0%} at the right one. Value of the game {value:.2f} nats; "
+        f"{kind}, {start}, after {LINE_STEPS[step]} steps of the generator: {left:.0%} of what is generated lies at "
+        f"the left hump, {right:.0%} at the right one. Value of the game {value:.2f} nats; "
         "it is −1.39 where neither can win."
     )
 

@@ -670,7 +670,7 @@ kinds_missed = Exercise(
             "expected less than once",
             _with_mean(lambda shares, count: float(np.sum(count * shares < 1))),
             "The scatter is right. For the mean you counted the kinds that are expected less than once. A kind that is "
-            "expected once is missing more than every third time.",
+            "expected once is still missing about every third time.",
         ),
         Misconception(
             "kinds that occur",

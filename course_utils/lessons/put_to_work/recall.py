@@ -49,8 +49,8 @@ RECALL = (
     Question(
         name="16.3",
         text=(
-            "Real edges have the scores 3 and 1, pairs without an edge 2, 1 and 0. What is the AUC, if a coin decides "
-            "where scores are equal?"
+            "Anomalies have the scores 3 and 1, ordinary pictures 2, 1 and 0. What is the AUC, if a coin decides where "
+            "scores are equal?"
         ),
         number=0.75,
         tolerance=0.001,
@@ -58,10 +58,10 @@ RECALL = (
             0.667: "You counted the equal pair as lost. A coin decides: it is half a win.",
             0.833: "You counted the equal pair as won. A coin decides: it is half a win.",
             0.8: "You left the equal pair out. It is one of the six pairs, and half a win.",
-            0.25: "That is how often the pair without an edge has the higher score.",
+            0.25: "That is how often the ordinary picture has the higher score.",
             4.5: "That is the number of wins. Divide by the number of pairs.",
         },
-        otherwise="Compare each edge with each pair without one: six comparisons, of which one is a tie.",
-        praise="4½ of 6. The same number says how well an alarm tells anomalies from ordinary pictures.",
+        otherwise="Compare each anomaly with each ordinary picture: six comparisons, of which one is a tie.",
+        praise="4½ of 6. This lesson asks what a good order is worth where an alarm needs a threshold.",
     ),
 )
