@@ -50,7 +50,8 @@ BATCH_SIZE, LEARNING_RATE = 512, 1e-2
 """For the trainer, the second as the peak of its linear schedule."""
 
 WEIGHT_DECAY = 0.1
-"""Of the weights, not of the biases; chosen by the validation bound among 0.03, 0.1 and 0.3 in runs of 60 epochs."""
+"""Of the weights, not of the biases. In trials 0.3 was 1.7 nats behind on validation images after 50 of 60 epochs, and
+with 0.03 the bound on training images ran further ahead of theirs."""
 
 VALIDATION = 2000
 """Validation images that are looked at after every epoch: all of them would cost a tenth of the time."""
