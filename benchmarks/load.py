@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -51,8 +51,7 @@ class Load:
         self.seconds += seconds
         self.others += max(0.0, busy - own)
         if self.file is not None:
-            sums = asdict(self)
-            self.file.write_text(json.dumps({name: sums[name] for name in ("seconds", "others")}), encoding="utf-8")
+            self.file.write_text(json.dumps({"seconds": self.seconds, "others": self.others}), encoding="utf-8")
 
 
 def _clock() -> tuple[float, float, float]:

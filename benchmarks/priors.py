@@ -149,8 +149,7 @@ def run() -> Report:
             "training images; no decay for the prior's parameters. NLL in nats by importance sampling with "
             f"{SAMPLES:,} draws, all 10,000 test images. {torch.get_num_threads()} threads; minutes of training, "
             "and how many cores other work took meanwhile. Published: Tomczak and Welling (2018), one stochastic "
-            "layer, gated "
-            "layers of 300, 40 latents, warm-up; there each prior trains alone and for longer. "
+            "layer, gated layers of 300, 40 latents, warm-up; there each prior trains alone and for longer. "
             f"{LONG}=1 adds a mixture of {COMPONENTS} that is learned along."
         ),
         header=(

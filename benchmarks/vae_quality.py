@@ -32,7 +32,6 @@ class Setting:
     ----------
     epochs : passes over the training images. They say what is done, on any machine; minutes are only reported.
     bar : what the negative log-likelihood must not exceed, in nats.
-    published : the figure to compare with.
     dynamic : draw every pixel anew, as ink with the probability of its grey level, each time an image is seen.
     """
 
