@@ -50,7 +50,7 @@ class Plan:
     barred: int
 
 
-SHORT, FULL = Plan(trial=3, comparison=10, barred=120), Plan(trial=15, comparison=100, barred=400)
+SHORT, FULL = Plan(trial=3, comparison=10, barred=120), Plan(trial=5, comparison=40, barred=400)
 """An hour's work, and a night's: after ten epochs no estimator has come to its end."""
 
 BARS = {"20 categorical of 10": 105.0}

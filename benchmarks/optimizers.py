@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import torch
+from torch import Tensor
 from torch.nn import Parameter
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
+
+COEFFICIENTS, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
+"""Of Newton's iteration, as in torch's own Muon."""
 
 
 def muon(
@@ -25,13 +31,62 @@ def muon(
 
     def make(parameters: list[Parameter]) -> Optimizer:
         weights, others = _parted(parameters, alone)
-        settings = {"weight_decay": weight_decay, "adjust_lr_fn": "match_rms_adamw"}
         return Together(
-            Muon(weights, lr=learning_rate, **settings),
+            Muon(weights, learning_rate, weight_decay),
             AdamW(others, lr=learning_rate, weight_decay=0.0, betas=(0.9, 0.99), fused=True),
         )
 
     return make
+
+
+class Muon(Optimizer):
+    """`torch.optim.Muon` with `adjust_lr_fn="match_rms_adamw"`, computed in the weights' own type.
+
+    Torch's computes in bfloat16, for which a processor without instructions of its own takes a hundred times as long as
+    for single precision: an epoch of the VAE a minute.
+
+    Parameters
+    ----------
+    parameters : matrices.
+    learning_rate, weight_decay, momentum : as there.
+    """
+
+    def __init__(
+        self, parameters: Iterable[Parameter], learning_rate: float, weight_decay: float, momentum: float = 0.95
+    ):
+        super().__init__(parameters, {"lr": learning_rate, "weight_decay": weight_decay, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:
+        """Move every matrix that has a gradient by the orthogonal factor of its averaged one (Nesterov's form)."""
+        for group in self.param_groups:
+            rate, momentum = group["lr"], group["momentum"]
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                average = self.state[weight].setdefault("average", torch.zeros_like(weight))
+                average.lerp_(weight.grad, 1 - momentum)
+                weight.mul_(1 - rate * group["weight_decay"])
+                direction = orthogonal_factor(weight.grad.lerp(average, momentum))
+                weight.add_(direction, alpha=-0.2 * math.sqrt(max(weight.shape)) * rate)
+
+
+def orthogonal_factor(matrix: Tensor) -> Tensor:
+    """Return about U Vᵀ where matrix (m, n) is U S Vᵀ: the singular values come near one, between 0.6 and 1.3.
+
+    X ← (a + b G + c G²) X with G = X Xᵀ, five times. The polynomials commute with G, so that they are multiplied with
+    each other, in the matrix's smaller size, and only once with the matrix.
+    """
+    a, b, c = COEFFICIENTS
+    wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    wide = wide / wide.norm().clamp(min=1e-7)
+    gram, product = wide @ wide.T, torch.eye(len(wide), dtype=wide.dtype)
+    for _ in range(ITERATIONS):
+        step = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+        step.diagonal().add_(a)
+        gram, product = step @ gram @ step, step @ product
+    factor = product @ wide
+    return factor.T if matrix.shape[0] > matrix.shape[1] else factor
 
 
 class Together(Optimizer):

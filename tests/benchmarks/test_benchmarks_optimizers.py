@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks.optimizers import Together, muon
+from benchmarks.optimizers import Muon, Together, muon, orthogonal_factor
 from course_utils.models.vae import VAE
 from course_utils.workshop.training import Trainer
 
@@ -43,6 +43,41 @@ def test_muons_step_is_the_orthogonal_factor_of_the_gradient():
     values = torch.linalg.svdvals(left.T @ step @ right.T)
     assert values.min() > 0.5 and values.max() < 1.3, "Newton's iteration leaves the values near one, not at it"
     assert (left.T @ step @ right.T - torch.eye(6)).abs().max() < 0.5
+
+
+@pytest.mark.parametrize("shape", [(6, 9), (40, 12), (15, 15)])
+def test_several_steps_are_those_of_torchs_own_but_for_its_rounding(shape):
+    """Torch's works in bfloat16, of eight binary digits."""
+    generator = torch.Generator().manual_seed(1)
+    start, gradients = torch.randn(shape, generator=generator), torch.randn(5, *shape, generator=generator)
+    mine, theirs = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.clone())
+    optimizers = (
+        Muon([mine], 0.02, 0.1),
+        torch.optim.Muon([theirs], lr=0.02, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
+    )
+    for gradient in gradients:
+        for weight, optimizer in zip((mine, theirs), optimizers, strict=True):
+            weight.grad = gradient.clone()
+            optimizer.step()
+    moved = (theirs - start).abs().max().item()
+    assert (mine - theirs).abs().max().item() < 0.02 * moved
+
+
+@pytest.mark.parametrize("shape", [(6, 9), (9, 6), (7, 7)])
+def test_the_orthogonal_factor_is_newtons_iteration_of_the_matrix_itself(shape):
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    x = matrix / matrix.norm()
+    for _ in range(5):
+        gram = x @ x.T
+        x = 3.4445 * x - 4.7750 * gram @ x + 2.0315 * gram @ gram @ x
+    assert torch.allclose(orthogonal_factor(matrix), x, atol=1e-10)
+    assert torch.equal(orthogonal_factor(torch.zeros(shape)), torch.zeros(shape)), "nothing to divide by"
+
+
+def test_a_matrix_without_a_gradient_stays():
+    weight = torch.nn.Parameter(torch.ones(3, 3))
+    Muon([weight], 0.1, 0.5).step()
+    assert torch.equal(weight.detach(), torch.ones(3, 3))
 
 
 def test_a_run_learns_and_its_schedule_moves_all_groups():
