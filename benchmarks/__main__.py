@@ -17,11 +17,12 @@ from benchmarks import LONG, Report, results
 from benchmarks.progress import terse_progress
 
 BENCHMARKS = {
+    "bernoulli": "a VAE with Bernoulli latents on fixed binarised MNIST, three estimators, beside published figures",
     "beta": "factor-change score and MIG of β-VAEs on sprites over seeds, beside published figures",
     "bounds": "importance-weighted bounds and a planar flow on fixed binarised MNIST, against the plain VAE",
     "em": "twenty iterations of EM for a Gaussian mixture, against scikit-learn, and how time and memory grow",
     "explorers": "time of one explorer redraw, against a new figure for every move",
-    "gumbel": "VAEs with discrete latents on fixed binarised MNIST, three estimators, beside published figures",
+    "gumbel": "a VAE with categorical latents on fixed binarised MNIST, three estimators, beside published figures",
     "imports": "what importing course_utils costs beside importing torch",
     "priors": "VampPrior and mixtures as a VAE's prior on fixed binarised MNIST, against the standard one",
     "text": "sentence VAEs on film reviews and their cures, beside the language model that is their decoder",

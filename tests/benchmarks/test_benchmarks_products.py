@@ -1,5 +1,6 @@
 """Shares of the machine's own speed: what is counted is what the products do."""
 
+import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -36,3 +37,10 @@ def test_operations_of_em_are_those_of_its_two_products():
         squares = seen @ seen.transpose(1, 2)
     assert squares.shape == (components, columns, columns) and bool(squares.isfinite().all())
     assert counter.get_total_flops() == products.em_operations(rows, columns, components)
+
+
+@pytest.mark.parametrize(("half", "single"), [(2.0, 1.0), (1.0, 2.0)])
+def test_half_precision_is_taken_where_it_is_quicker(monkeypatch, half, single):
+    speeds = iter([half, single])
+    monkeypatch.setattr(products, "_speed", lambda *_: next(speeds))
+    assert products.half_is_quicker.__wrapped__() is (half > single)
