@@ -7,13 +7,19 @@ import importlib
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from importlib.metadata import version
 
-from benchmarks import LONG, Report, results
+from filelock import FileLock
+
+from benchmarks import LONG, Report, kept, results
 from benchmarks.progress import terse_progress
 
 BENCHMARKS = {
@@ -32,6 +38,12 @@ BENCHMARKS = {
     "vgae": "link prediction on Cora by graph autoencoders over seeds, beside published figures and simple rivals",
 }
 """Name of each benchmark (a module of this package with ``run() -> Report``) and what it measures."""
+
+TIMED = ("em", "explorers", "imports", "topics", "vae_speed", "vgae")
+"""Those whose bar is a time: nothing may run beside them."""
+
+TRUNK = ("bounds", "priors")
+"""Those that go on from the same trained model, which the first of them leaves."""
 
 
 def main() -> int:
@@ -59,36 +71,66 @@ def main() -> int:
     return 0 if report.passed else 1
 
 
-def run_all(recorded: bool) -> int:
+def run_all(recorded: bool, jobs: int | None = None) -> int:
     """Run every benchmark in a process of its own, say how each ended, and return the worst exit status.
 
-    One that fails, or stops, does not hide the next. Long runs have checkpoints: after an interrupt they go on.
+    Those that measure time have the machine to themselves. Then as many others as there are cores run side by side,
+    with one thread each: several small networks train faster so than one after the other. One that fails, or stops,
+    does not hide the next. Long runs have checkpoints: after an interrupt they go on.
     """
-    environment = os.environ | {LONG: "1"}
-    ends = []
-    for name in BENCHMARKS:
-        start = time.monotonic()
-        command = [sys.executable, "-m", "benchmarks", name, *["--record"] * recorded]
-        status = subprocess.run(command, env=environment, check=False).returncode
-        words = {0: "pass", 1: "fail"}.get(status, f"stopped, exit status {status}")
-        ends.append((name, f"{(time.monotonic() - start) / 60:.0f}", words, status))
-    print("", Report("", ("benchmark", "minutes", "verdict"), [end[:3] for end in ends], "", True).table(), sep="\n")
-    return max(abs(end[3]) for end in ends)
+    ends: dict[str, tuple[str, str, str, int]] = {}
+    interrupted = threading.Event()
+
+    def run(names: Sequence[str], environment: Mapping[str, str]) -> None:
+        for name in names:
+            if interrupted.is_set():
+                return
+            start = time.monotonic()
+            command = [sys.executable, "-m", "benchmarks", name, *["--record"] * recorded]
+            environment = {**os.environ, LONG: "1", **environment}
+            status = subprocess.run(command, env=environment, check=False).returncode
+            if status == -signal.SIGINT:
+                interrupted.set()  # Ctrl-C reaches the process before it reaches us
+            words = {0: "pass", 1: "fail"}.get(status, f"stopped, exit status {status}")
+            ends[name] = (name, f"{(time.monotonic() - start) / 60:.0f}", words, status)
+
+    run(TIMED, {})
+    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
+        tasks = [pool.submit(run, names, {"OMP_NUM_THREADS": "1"}) for names in chains()]
+        try:
+            for task in tasks:
+                task.result()
+        except KeyboardInterrupt:
+            interrupted.set()  # the processes have had it too; none is started after them
+            raise
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+    rows = [ends[name] for name in BENCHMARKS]
+    print("", Report("", ("benchmark", "minutes", "verdict"), [end[:3] for end in rows], "", True).table(), sep="\n")
+    return max(abs(end[3]) for end in rows)
+
+
+def chains() -> list[tuple[str, ...]]:
+    """Return what may run side by side, the longest first: benchmarks that share a checkpoint come one by one."""
+    return [TRUNK, *((name,) for name in BENCHMARKS if name not in (*TIMED, *TRUNK))]
 
 
 def record(name: str, report: Report, verdict: str) -> None:
     """Replace the section of one benchmark in the results page, or add it, and write the page's twin."""
     section = f"## {name}\n\n{report.setting}\n\n{date.today()} · {machine()}\n\n{report.table()}\n\n`{verdict}`\n"
-    text = results.RESULTS.read_text(encoding="utf-8")
     pattern = re.compile(rf"^## {name}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-    if pattern.search(text):
-        text = pattern.sub(lambda _: f"{section}\n", text)
-    else:
-        text = f"{text.rstrip()}\n\n{section}"
-    text = f"{text.rstrip()}\n"
-    twin = results.twin(text)
-    results.RESULTS.write_text(text, encoding="utf-8")
-    results.TWIN.write_text(twin, encoding="utf-8")
+    kept.FOLDER.mkdir(parents=True, exist_ok=True)
+    # of two benchmarks that end together, one waits for the other
+    with FileLock(kept.FOLDER / "results.lock"):
+        text = results.RESULTS.read_text(encoding="utf-8")
+        if pattern.search(text):
+            text = pattern.sub(lambda _: f"{section}\n", text)
+        else:
+            text = f"{text.rstrip()}\n\n{section}"
+        text = f"{text.rstrip()}\n"
+        twin = results.twin(text)
+        results.RESULTS.write_text(text, encoding="utf-8")
+        results.TWIN.write_text(twin, encoding="utf-8")
 
 
 def machine() -> str:
