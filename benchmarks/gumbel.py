@@ -56,7 +56,7 @@ class Plan:
     barred: int
 
 
-SHORT, FULL = Plan(trial=3, comparison=10, barred=120), Plan(trial=5, comparison=40, barred=400)
+SHORT, FULL = Plan(trial=3, comparison=10, barred=120), Plan(trial=5, comparison=40, barred=300)
 """Half an hour's work, and two hours': after ten epochs no estimator has come to its end."""
 
 BARS = {CATEGORICAL: 105.0}
