@@ -124,6 +124,9 @@ def test_the_slowest_tests_of_all_stages_are_named_and_pytest_closes_as_always(s
     said = capfd.readouterr().out
     assert "2 passed in" in said
     assert "1 failed in" in said
+    files = said.rpartition("files, seconds of all their tests\n")[2].splitlines()[:2]
+    assert [line.split()[1:] for line in files] == [["test_slow", "(2)"], ["test_fails", "(1)"]]
+    assert float(files[0].split()[0]) >= 0.6
     lines = said.rpartition("slowest tests, seconds\n")[2].splitlines()
     assert [line.split("::")[-1] for line in lines] == ["test_slow", "test_fails", "test_quick"]
     assert [float(line.split()[0]) >= least for line, least in zip(lines, (0.6, 0.3, 0), strict=True)] == [True] * 3
@@ -133,7 +136,9 @@ def test_no_more_than_ten_are_named_and_a_broken_report_is_left_out(tmp_path):
     cases = "".join(f'<testcase classname="tests.test_a" name="test_{n}" time="{n}.5"/>' for n in range(12))
     (tmp_path / "whole.xml").write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
     (tmp_path / "broken.xml").write_text('<testsuites><testsuite><testcase name="x" time="99')
-    found = check.slowest(tmp_path)
+    tests = check.measured(tmp_path)
+    assert check.by_file(tests) == [(72.0, 12, "test_a")]
+    found = check.slowest(tests)
     assert found == [(n + 0.5, f"test_a::test_{n}") for n in range(11, 1, -1)]
 
 

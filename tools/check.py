@@ -3,8 +3,9 @@
     python -m tools.check                                  (all stages, the browser last)
     python -m tools.check notebooks/08_vae.ipynb           (what concerns one lesson, without a browser)
 
-In the end a table names each stage with its result and seconds, and the slowest tests of all stages. The exit status
-is that of the worst stage. Ctrl-C ends the running stage and all that it started, and the table tells how far it came.
+In the end a table names each stage with its result and seconds, and the slowest files and tests of all stages. The exit
+status is that of the worst stage. Ctrl-C ends the running stage and all that it started, and the table tells how far it
+came.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from tools.publish import browser, npm
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 SLOWEST = 10
-"""How many of the slowest tests the table names."""
+"""How many of the slowest tests, and of the slowest files, the table names."""
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C."""
@@ -198,7 +199,7 @@ def run(todo: Sequence[Stage]) -> int:
                     break
             outcomes += [Outcome(stage, "not run") for stage in todo[len(outcomes) :]]
         finally:
-            print(summary(outcomes, slowest(Path(folder))), flush=True)
+            print(summary(outcomes, measured(Path(folder))), flush=True)
     return max((outcome.status for outcome in outcomes), default=0)
 
 
@@ -268,8 +269,8 @@ def _signal(process: subprocess.Popen, number: int) -> None:
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
-def slowest(folder: Path, count: int = SLOWEST) -> list[tuple[float, str]]:
-    """Return seconds and names of the slowest tests, the slowest first, in what pytest reports below a folder.
+def measured(folder: Path) -> list[tuple[float, str, str]]:
+    """Return seconds, file and name of each test in what pytest reports below a folder.
 
     A report that pytest did not finish is left out.
     """
@@ -279,17 +280,30 @@ def slowest(folder: Path, count: int = SLOWEST) -> list[tuple[float, str]]:
             cases = list(ElementTree.parse(path).getroot().iter("testcase"))
         except ElementTree.ParseError:
             continue
-        found += [(float(case.get("time", 0)), _name(case)) for case in cases]
-    return sorted(found, key=lambda item: (-item[0], item[1]))[:count]
+        found += [
+            (float(case.get("time", 0)), case.get("classname", "").removeprefix("tests."), case.get("name", ""))
+            for case in cases
+        ]
+    return found
 
 
-def _name(case: ElementTree.Element) -> str:
-    place, name = case.get("classname", ""), case.get("name", "")
-    return f"{place.removeprefix('tests.')}::{name}" if place else name
+def slowest(tests: Sequence[tuple[float, str, str]], count: int = SLOWEST) -> list[tuple[float, str]]:
+    """Return seconds and names of the slowest of what `measured` returned, the slowest first."""
+    named = [(seconds, f"{file}::{name}" if file else name) for seconds, file, name in tests]
+    return sorted(named, key=lambda item: (-item[0], item[1]))[:count]
 
 
-def summary(outcomes: Sequence[Outcome], tests: Sequence[tuple[float, str]]) -> str:
-    """Return the table of stages and of the slowest tests."""
+def by_file(tests: Sequence[tuple[float, str, str]], count: int = SLOWEST) -> list[tuple[float, int, str]]:
+    """Return seconds, number of tests and name of the files whose tests take longest together, the longest first."""
+    files: dict[str, list[float]] = {}
+    for seconds, file, _ in tests:
+        files.setdefault(file, []).append(seconds)
+    found = [(sum(times), len(times), file) for file, times in files.items()]
+    return sorted(found, key=lambda item: (-item[0], item[2]))[:count]
+
+
+def summary(outcomes: Sequence[Outcome], tests: Sequence[tuple[float, str, str]]) -> str:
+    """Return the table of stages, and of the files and tests that take longest, of what `measured` returned."""
     wide = max([len(outcome.stage.name) for outcome in outcomes], default=0)
     lines = ["", f"{'stage':<{wide}}  {'result':<11} {'seconds':>7} {'CPU':>7}"]
     for outcome in outcomes:
@@ -298,8 +312,10 @@ def summary(outcomes: Sequence[Outcome], tests: Sequence[tuple[float, str]]) -> 
     seconds, processor = (sum(getattr(outcome, name) for outcome in outcomes) for name in ("seconds", "processor"))
     lines.append(f"{'all':<{wide}}  {'':<11} {seconds:7.0f} {processor:7.0f}")
     if tests:
+        lines += ["", "files, seconds of all their tests"]
+        lines += [f"{seconds:7.1f}  {file} ({count})" for seconds, count, file in by_file(tests)]
         lines += ["", "slowest tests, seconds"]
-        lines += [f"{seconds:7.1f}  {name}" for seconds, name in tests]
+        lines += [f"{seconds:7.1f}  {name}" for seconds, name in slowest(tests)]
     return "\n".join(lines)
 
 
