@@ -33,6 +33,7 @@ BENCHMARKS = {
     "priors": "VampPrior and mixtures as a VAE's prior on fixed binarised MNIST, against the standard one",
     "text": "sentence VAEs on film reviews and their cures, beside the language model that is their decoder",
     "topics": "coherence and diversity of neural topics on 20 Newsgroups, and time, beside scikit-learn's LDA",
+    "vae_dynamic": "test likelihood of a VAE on MNIST whose pixels are drawn anew, beside a published figure",
     "vae_quality": "test likelihood of a VAE on fixed binarised MNIST, beside published figures",
     "vae_speed": "time to train a VAE on MNIST to one test loss, against pytorch/examples",
     "vgae": "link prediction on Cora by graph autoencoders over seeds, beside published figures and simple rivals",
