@@ -44,7 +44,7 @@ def test_the_bars(small, monkeypatch, plain, weighted, passed):
     monkeypatch.delenv(LONG, raising=False)
 
     def score(model, x, factors):
-        return beta.Result(model, 1, 0, 1, (0.5,) * factors.shape[1], 1, 2, 0, 3)
+        return beta.Result(model, 1, 0, 1, *[(0.5,) * factors.shape[1]] * 2, 1, 2, 0, 3)
 
     monkeypatch.setattr(beta, "score", score)
 
@@ -80,6 +80,29 @@ def test_a_latent_that_is_the_factor_knows_of_it_what_the_bins_leave():
     assert beta.entropies(factors) == pytest.approx([math.log(3), math.log(32)], abs=1e-3)
     # 12 of 20 bins hold two of the 32 values, the other 8 one
     assert beta.gap_ceilings(factors) == pytest.approx([1, 1 - 24 / 32 * math.log(2) / math.log(32)], abs=2e-3)
+
+
+def test_what_latents_know_together_is_found_where_no_single_one_knows_it():
+    """The sign of a product of two signs: either alone says nothing of it, both together say it."""
+    rng = np.random.default_rng(0)
+    signs = rng.integers(2, size=(6000, 2))
+    factors = np.stack([signs[:, 0] ^ signs[:, 1], rng.integers(4, size=6000)], axis=1)
+    codes = torch.from_numpy(signs + 0.1 * rng.normal(size=(6000, 2))).float()
+    alone = beta.information_matrix(codes, factors).max(0) / beta.entropies(factors)
+    assert alone.max() < 0.02
+    together = beta.told_together(codes, factors)
+    assert together[0] > 0.95 and together[1] < 0.02, "of what no code knows, nothing is told"
+
+
+def test_what_is_told_together_is_no_more_than_there_is():
+    """A factor of four values that a code names with 90 per cent: the information is known exactly."""
+    rng = np.random.default_rng(1)
+    factor = rng.integers(4, size=20_000)
+    seen = np.where(rng.random(20_000) < 0.9, factor, (factor + rng.integers(1, 4, size=20_000)) % 4)
+    truth = 1 + (0.9 * math.log(0.9) + 0.1 * math.log(0.1 / 3)) / math.log(4)
+    codes = torch.from_numpy(seen[:, None] + 1e-3 * rng.normal(size=(20_000, 1))).float()
+    (told,) = beta.told_together(codes, factor[:, None])
+    assert truth - 0.05 < told < truth + 0.01
 
 
 def test_a_normalised_weight_compares_images_of_different_size():
