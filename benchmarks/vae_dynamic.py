@@ -9,7 +9,7 @@ WEIGHT_DECAY = 0.01
 """A tenth of that of `vae_quality`: where no image is seen twice alike, there is less to hold back. In a trial of 50
 epochs it was 0.8 nats better on validation images."""
 
-SETTINGS = (Setting(50, bar=90.5, dynamic=True, decay=WEIGHT_DECAY),)
+SETTINGS = (Setting(50, bar=89.5, dynamic=True, decay=WEIGHT_DECAY),)
 LONGEST = (Setting(300, bar=86.76, dynamic=True, decay=WEIGHT_DECAY),)
 """The last one's bar is what Burda et al. published."""
 
