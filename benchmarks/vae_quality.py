@@ -155,7 +155,7 @@ def run(
         x, valid, test = images_of(setting)
         model, history, load = train(x, valid, setting)
         nll, bound, evaluation = evaluate(model, test)
-        many = f"{evaluate(model, test, MANY_SAMPLES)[0]:.2f}" if many and setting in longest else ""
+        finest = f"{evaluate(model, test, MANY_SAMPLES)[0]:.2f}" if many and setting in longest else ""
         rows.append(
             (
                 f"ours, {setting.name}",
@@ -163,7 +163,7 @@ def run(
                 f"{history.seconds / 60:.1f}",
                 f"{load.cores:.1f}",
                 f"{nll:.2f}",
-                many,
+                finest,
                 f"{bound:.2f}",
                 f"{history.loss[history.best_epoch - 1]:.2f}",
                 f"{model.active_units(test).sum()} of {LATENT}",
