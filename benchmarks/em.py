@@ -75,7 +75,7 @@ def scikit_learn(data: np.ndarray, start: GaussianMixture) -> tuple[float, float
 
 
 def least(data: np.ndarray, start: GaussianMixture) -> float:
-    """Return seconds of what no other order of the work can leave out: both products and the exponentials.
+    """Return seconds of what EM in this form cannot leave out: both products and the exponentials.
 
     In the blocks, buffers and threads of `em_step`, twenty times; nothing is subtracted, scaled, weighted or summed.
     """

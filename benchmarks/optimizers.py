@@ -72,13 +72,16 @@ class Muon(Optimizer):
 
 
 def orthogonal_factor(matrix: Tensor) -> Tensor:
-    """Return about U Vᵀ where matrix (m, n) is U S Vᵀ: the singular values come near one, between 0.6 and 1.3.
+    """Return about U Vᵀ where matrix (m, n) is U S Vᵀ.
+
+    Singular values above 0.003 of the matrix's norm come to between 0.68 and 1.21; smaller ones grow less far.
 
     X ← (a + b G + c G²) X with G = X Xᵀ, five times. The polynomials commute with G, so that they are multiplied with
     each other, in the matrix's smaller size, and only once with the matrix.
     """
     a, b, c = COEFFICIENTS
-    wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    tall = matrix.shape[0] > matrix.shape[1]
+    wide = matrix.T if tall else matrix
     wide = wide / wide.norm().clamp(min=1e-7)
     gram, product = wide @ wide.T, torch.eye(len(wide), dtype=wide.dtype)
     for _ in range(ITERATIONS):
@@ -86,7 +89,7 @@ def orthogonal_factor(matrix: Tensor) -> Tensor:
         step.diagonal().add_(a)
         gram, product = step @ gram @ step, step @ product
     factor = product @ wide
-    return factor.T if matrix.shape[0] > matrix.shape[1] else factor
+    return factor.T if tall else factor
 
 
 class Together(Optimizer):

@@ -182,8 +182,11 @@ class VAE(nn.Module):
         """
         check_scalar("samples", samples, integer=True, minimum=1)
         rows = max(1, _BLOCK // (samples * self.data_dim))
-        parts = check_features(x, self.data_dim).reshape(-1, self.data_dim).split(rows)
-        log_sums = torch.cat([self._log_weights(part, samples, generator).logsumexp(0) for part in parts])
+        flat = check_features(x, self.data_dim).reshape(-1, self.data_dim)
+        # made beforehand: results kept one by one would lie between the blocks, whose memory then grows with every part
+        log_sums = flat.new_empty(len(flat))
+        for part, sums in zip(flat.split(rows), log_sums.split(rows), strict=True):
+            sums.copy_(self._log_weights(part, samples, generator).logsumexp(0))
         return (log_sums - math.log(samples)).reshape(x.shape[:-1])
 
     def _log_weights(self, x: Tensor, samples: int, generator: torch.Generator | None) -> Tensor:

@@ -278,8 +278,8 @@ MUTANTS = {
         loss_is_minus_the_mean_elbo,
     ),
     "importance: mean of the logarithms": (
-        ".logsumexp(0) for part in parts])\n        return (log_sums - math.log(samples))",
-        ".mean(0) for part in parts])\n        return log_sums",
+        ".logsumexp(0))\n        return (log_sums - math.log(samples))",
+        ".mean(0))\n        return log_sums",
         importance_sampling_converges_to_quadrature,
     ),
     "importance: sum for mean": (
