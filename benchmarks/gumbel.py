@@ -23,7 +23,7 @@ from course_utils.workshop.data import mnist_binarised
 from course_utils.workshop.training import Trainer
 
 HIDDEN, BATCH = (400,), 256
-RATES = (5e-4, 1.5e-3, 4e-3)
+RATES = (5e-4, 1.5e-3, 4e-3, 1e-2)
 """Peaks of the step size that are tried for every row, in a shorter training; its validation bound chooses."""
 
 START, END = 1.0, 0.5

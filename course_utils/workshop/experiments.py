@@ -20,7 +20,7 @@ from course_utils.workshop.relations import ENOUGH, Finding, is_numeric, same
 from course_utils.workshop.running import is_array
 from course_utils.workshop.verdicts import number
 
-_SECONDS = 0.12  # of work
+_SECONDS = 0.25  # of work
 _WALL_SECONDS = 3.0  # by the clock, should a single call not return
 _INPUTS = 10  # how many inputs are changed, at most
 _ROUNDING = 1e-12  # what rounding leaves of a zero, beside the numbers from which it came

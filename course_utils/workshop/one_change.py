@@ -13,7 +13,7 @@ import numpy as np
 from course_utils.workshop import running, variants
 from course_utils.workshop.relations import ENOUGH, Finding
 
-_SECONDS = 0.45  # of work, for one wrong answer
+_SECONDS = 0.7  # of work, for one wrong answer
 _WALL_SECONDS = 5.0  # by the clock, should a single call of a library not return
 
 
