@@ -200,19 +200,22 @@ def commands(todo):
 
 def test_the_stages_hold_every_check_and_the_browser_is_last():
     todo = check.stages(3)
-    style, layout, packages, units, outputs, frames, last = commands(todo)
+    style, layout, packages, units, copied, outputs, frames, last = commands(todo)
     assert (style, layout) == ("ruff check .", "ruff format --check .")
-    assert (packages, frames) == ("tools.publish.npm", "tools.publish.frames")
+    assert (packages, copied, frames) == ("tools.publish.npm", "tools.publish.rehearsal", "tools.publish.frames")
     assert units.startswith("pytest -n 3 ")
     assert units.endswith(" tests --ignore tests/browser")
     assert "--nbval " in outputs
     assert "--nbval-lax" not in outputs
-    assert outputs.endswith(" notebooks")
+    assert outputs.endswith(" build/rehearsal/student/notebooks")
     assert last.endswith(" tests/browser")
     for one in todo:
-        if "pytest" in one.commands[0]:
+        if "pytest" in one.commands[-1]:
             assert one.environment["OMP_NUM_THREADS"] == "1"
-            assert one.environment["PYTHONPATH"] == str(ROOT / "tests" / "offline")
+            first, *others = one.environment["PYTHONPATH"].split(os.pathsep)
+            assert first == str(ROOT / "tests" / "offline")
+            # what is compared is what a student runs, with the copy's own package
+            assert others == [str(ROOT / "build" / "rehearsal" / "student")] * (one.name == "outputs (nbval)")
     assert [one.name for one in todo if one.environment.get("TQDM_DISABLE")] == ["outputs (nbval)"]
     assert [one.name for one in todo if model_cache.FOLDER in one.environment] == [
         "units and contracts",
@@ -265,7 +268,7 @@ def test_without_npms_packages_no_browser_stage_runs(machine, monkeypatch):
 def test_a_lesson_is_checked_alone():
     path = ROOT / "notebooks" / "08_vae.ipynb"
     todo = check.lesson_stages([path], 2)
-    style, layout, tests, outputs = commands(todo)
+    style, layout, tests, copied, outputs = commands(todo)
     assert style == "ruff check notebooks/08_vae.ipynb"
     assert layout == "ruff format --check notebooks/08_vae.ipynb"
     for part in (
@@ -275,7 +278,8 @@ def test_a_lesson_is_checked_alone():
         "08_vae",
     ):
         assert part in tests
-    assert outputs.endswith(" notebooks/08_vae.ipynb")
+    assert copied == "tools.publish.rehearsal"
+    assert outputs.endswith(" build/rehearsal/student/notebooks/08_vae.ipynb")
     assert todo[1].environment["COURSE_BROWSER"] == "off"
 
 
@@ -286,7 +290,7 @@ def test_the_tests_of_a_lesson_are_the_ones_chosen():
     for name in (
         "test_mutations_08.py::test_each_wrong_formula_is_rejected_by_the_claim_named_for_it",
         "test_explorer_sweeps.py::test_every_explorer_of_the_lesson_survives_a_sweep[08_vae]",
-        "test_student_copy.py::test_the_copy_runs_with_nothing_attempted_and_every_solution_passes_in_it[08_vae.ipynb]",
+        "test_student_copy.py::test_all_else_is_kept[08_vae.ipynb]",
     ):
         assert sum(line.endswith(name) for line in found) == 1, name
     assert sum("test_contract[" in line for line in found) > 20

@@ -19,11 +19,11 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tools.publish import browser, npm
+from tools.publish import browser, npm, rehearsal
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -34,6 +34,7 @@ INTERRUPTED = 130
 """The exit status after Ctrl-C."""
 
 _GRACE = 30  # seconds a stage has, after Ctrl-C, to end what it started
+_REHEARSAL = rehearsal.DESTINATION
 _SANITIZE = ROOT / "tests" / "notebooks" / "nbval_sanitize.cfg"
 # One thread for each of the processes that run at a time.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1"}
@@ -108,7 +109,7 @@ def stages(jobs: int) -> list[Stage]:
         # Where it fails, the browser's stages say whether that matters.
         Stage("packages from npm", (_python("tools.publish.npm"),), optional=True),
         _tests("units and contracts", jobs, "worksteal", "tests", "--ignore", "tests/browser", environment=_KEPT),
-        _outputs(jobs, "notebooks"),
+        _outputs(jobs),
         Stage("explorers' frames", (_python("tools.publish.frames"),), {**_ONE_THREAD, **_KEPT}, **needed),
         # Now and then, a browser test waits for its page or for a kernel.
         _tests("browser", jobs + 1, "worksteal", "tests/browser", environment=_KEPT, **needed),
@@ -141,7 +142,7 @@ def lesson_stages(paths: Sequence[Path], jobs: int) -> list[Stage]:
     return [
         _lint(*here),
         _tests("contracts, sweep, mutants and copy", jobs, "load", *files, "-k", chosen, environment=alone),
-        _outputs(jobs, *here),
+        _outputs(jobs, *(path.name for path in paths)),
     ]
 
 
@@ -161,10 +162,15 @@ def _tests(
     return Stage(name, (command,), {**_ONE_THREAD, **_OFFLINE, **_NOBODY, **(environment or {})}, **options)
 
 
-def _outputs(jobs: int, *paths: str) -> Stage:
+def _outputs(jobs: int, *names: str) -> Stage:
+    """Run notebooks once, as students have them and with the course's outputs, by nbval; all of them without names."""
+    folder = _REHEARSAL.relative_to(ROOT) / "notebooks"
+    paths = [str(folder / name) for name in names] or [str(folder)]
     flags = ("--nbval", "--nbval-current-env", "--nbval-sanitize-with", str(_SANITIZE.relative_to(ROOT)))
     # Progress bars come and go with the speed of the machine: outputs that are compared do without.
-    return _tests("outputs (nbval)", jobs, "loadfile", *flags, *paths, environment={"TQDM_DISABLE": "1"})
+    environment = {"TQDM_DISABLE": "1", "PYTHONPATH": os.pathsep.join([_OFFLINE["PYTHONPATH"], str(_REHEARSAL)])}
+    stage = _tests("outputs (nbval)", jobs, "loadfile", *flags, *paths, environment=environment)
+    return replace(stage, commands=(_python("tools.publish.rehearsal"), *stage.commands))
 
 
 def no_browser() -> str:

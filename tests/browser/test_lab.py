@@ -2,7 +2,7 @@
 
 The first lesson is there whole. Of the others, which train for minutes and are long, there are the cells that a reader
 works with and the text before each, and the text of all lessons is shown at once. Each lesson of the students' copy is
-run from top to bottom by tests/publish/test_student_copy.py.
+run from top to bottom by the stage of outputs (tools/publish/rehearsal.py).
 """
 
 import re

@@ -6,11 +6,8 @@ from pathlib import Path
 import contracts
 import nbformat
 import pytest
-from conftest import OFFLINE
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from course_utils.workshop import model_cache
-from tools.execute import run
 from tools.publish import self_tests, student_copy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,10 +31,6 @@ def leaks(notebook, student, folder):
     return [line.removeprefix("00_lesson.ipynb: ") for line in found]
 
 
-def verdicts(notebook):
-    return [contracts.verdict(cell).split(":")[0] for _, cell in contracts.starters(notebook)]
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """The course's own student copy, and the solutions."""
@@ -46,44 +39,7 @@ def built(tmp_path_factory):
     return student_copy.build(tmp_path_factory.mktemp("handout") / "student")
 
 
-@pytest.fixture
-def run_student(built, monkeypatch):
-    """Run a notebook as a student would: in the copy's folder, with the copy's own course_utils."""
-    student, _ = built
-    monkeypatch.setenv("PYTHONPATH", str(OFFLINE))
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # the copy stays as it was built
-    monkeypatch.delenv(model_cache.FOLDER, raising=False)  # and trains its models as a student's does
-
-    def run_it(notebook):
-        where = new_code_cell("import course_utils\n\nprint(course_utils.__file__)")
-        notebook.cells.append(where)
-        run(notebook, student / "notebooks", path=[student])
-        assert Path(where.outputs[0].text.strip()).is_relative_to(student)
-        assert not [o for _, cell in contracts.code_cells(notebook) for o in cell.outputs if o.get("name") == "stderr"]
-        return notebook
-
-    return run_it
-
-
 # --- The course's own lessons -----------------------------------------------------------------------------
-
-
-@every_lesson
-def test_the_copy_runs_with_nothing_attempted_and_every_solution_passes_in_it(name, built, run_student):
-    notebook = read(built[0] / "notebooks" / name)
-    attempts = len(notebook.cells)
-    assert {cell.execution_count for _, cell in contracts.starters(notebook)} == {None}
-    # The solutions come last: until then nothing was attempted.
-    notebook.cells += [
-        new_code_cell(cell.source)
-        for _, cell in contracts.code_cells(read(ROOT / "notebooks" / name))
-        if "solution" in contracts.tags(cell)
-    ]
-    run_student(notebook)
-    assert verdicts(notebook)
-    assert set(verdicts(notebook)) == {"○ Not attempted yet"}
-    solved = notebook.cells[attempts : attempts + len(verdicts(notebook))]
-    assert {contracts.verdict(cell).split(":")[0] for cell in solved} == {"✓ Correct"}
 
 
 @every_lesson
