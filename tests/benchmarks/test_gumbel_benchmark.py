@@ -10,6 +10,7 @@ from benchmarks import gumbel, kept
 from benchmarks.__main__ import BENCHMARKS
 from course_utils.models.discrete import CategoricalVAE
 from course_utils.workshop import data
+from course_utils.workshop.training import Trainer
 
 
 def black_digits():
@@ -27,6 +28,19 @@ def test_every_row_in_small_learns_and_is_repeatable(code, estimator):
     runs = [gumbel.train(x[:1500], x[1500:], code, estimator, epochs=15, seed=1, rate=3e-3) for _ in range(2)]
     assert runs[0].hard < without_latents - 1
     assert (runs[0].hard, runs[0].relaxed) == (runs[1].hard, runs[1].relaxed) and runs[0].seconds > 0
+
+
+def test_with_validation_images_the_epoch_with_the_best_hard_bound_is_taken(monkeypatch):
+    trainers, x = [], black_digits()
+    monkeypatch.setattr(gumbel, "Trainer", lambda *a, **k: trainers.append(Trainer(*a, **k)) or trainers[-1])
+    run = gumbel.train(
+        x[:300], x[600:], (8, 2), "gumbel-softmax", epochs=200, rate=0.02, end=0.2, share=1.0, valid=x[300:600]
+    )
+    [trainer] = trainers
+    bounds = trainer.history.validation
+    assert run.epoch == 1 + int(np.argmin(bounds)) < 200, "so few digits are learned by heart"
+    hard, _ = gumbel.evaluate(trainer.model, x[300:600])
+    assert hard == pytest.approx(min(bounds), abs=0.3) and hard < bounds[-1]
 
 
 def test_the_evaluation_is_that_of_one_hot_draws():
@@ -80,26 +94,31 @@ def test_the_report(monkeypatch, benchmark, code, full):
     calls, levels = [], dict(zip(gumbel.NAMES, (110.0, 115.0, 120.0), strict=True))
     barred = dict(gumbel.FULL_BARS)
 
-    def train(x, test, sizes, estimator, epochs, seed=0, *, rate, name):
+    def train(x, test, sizes, estimator, epochs, seed=0, *, rate, end=gumbel.END, share=gumbel.SHARE, valid=None, name):
         assert sizes == gumbel.CODES[code]
         calls.append((estimator, epochs, seed, rate, name))
-        if epochs == plan.trial:
-            value = abs(rate - gumbel.RATES[1])
+        long = epochs in (plan.barred_trial, plan.barred)
+        assert (end, share) == ((gumbel.BAR_END, gumbel.BAR_SHARE) if long else (gumbel.END, gumbel.SHARE))
+        assert (valid is not None) == (epochs == plan.barred)
+        if epochs in (plan.trial, plan.barred_trial):
+            value = abs(rate - gumbel.RATES[2 if long else 1])
         elif epochs == plan.barred:
             value = barred[code]
         else:
             value = levels[estimator] + seed
-        return gumbel.Run(value, 95.0, 300.0, 0.25)
+        return gumbel.Run(value, 95.0, 300.0, 0.25, 17)
 
     monkeypatch.setattr(gumbel, "train", train)
     report = run()
     table, has_bar = report.table(), code in bars
     assert report.passed and len(report.rows) == 3 + has_bar
-    assert len(calls) == 3 * len(gumbel.RATES) + 3 * 3 + has_bar
+    assert len(calls) == (3 + has_bar) * len(gumbel.RATES) + 3 * 3 + has_bar
     assert len({call[-1] for call in calls}) == len(calls), "each run has a checkpoint of its own"
-    assert {call[3] for call in calls if call[1] != plan.trial} == {gumbel.RATES[1]}
+    assert {call[3] for call in calls if call[1] == plan.comparison} == {gumbel.RATES[1]}
+    assert {call[3] for call in calls if call[1] == plan.barred} == ({gumbel.RATES[2]} if has_bar else set())
     assert report.bar.count("(as in the paper), apart") == 1
-    assert (f"{gumbel.FULL_BARS[code]:.2f} hard (bar" in report.bar) == has_bar
+    said = f"best of {plan.barred} epochs the 17th: {gumbel.FULL_BARS[code]:.2f} hard (bar"
+    assert (said in report.bar) == has_bar
     assert f"| {gumbel.FULL_BARS[code]:.1f} |" in table and "± 1.0" in table and "| 0.2 " in table and "| 5.0 " in table
     levels["st-gumbel"] = 111.0
     report = run()
