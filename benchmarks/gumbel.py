@@ -236,21 +236,21 @@ def run(code: str = CATEGORICAL) -> Report:
     rates_tried = ", ".join(f"{rate:g}" for rate in RATES)
     return Report(
         setting=(
-            "MNIST in black and white, fixed binarisation, 50,000 training images; encoder and decoder with one hidden "
-            f"layer of {HIDDEN[0]}, uniform prior, Bernoulli pixels, a Bernoulli latent as a choice of two. Adam with "
-            f"the one-cycle schedule, batches of {BATCH}; its peak is that of {rates_tried} whose hard bound on 10,000 "
-            f"validation images is best after {plan.trial} epochs, for each row by itself. The "
-            f"temperature goes from {START:g} to {END:g} over the first {100 * SHARE:.0f} % of the steps; the comparison with "
-            f"{len(SEEDS)} seeds each, mean ± standard deviation. The row with a bar goes down to {BAR_END:g} over all "
-            f"its steps, its peak is chosen after {plan.barred_trial} epochs, and its weights are those of the epoch "
-            "whose hard bound on the validation images is best. The score function's baseline is the likelihood at "
-            "q's probabilities plus the batch's average rest. −ELBO in nats of all 10,000 test images, hard: "
-            f"{SAMPLES} one-hot draws each, a bound. Relaxed: the same formula with relaxed draws at the last "
-            "temperature, no bound. The paper's column is its table 1, from another training. Apart: where the paper "
-            "has two estimators more than a nat apart, their means ± one standard deviation do not overlap here. "
-            "Minutes are those of one training, beside the cores that other work took meanwhile; "
-            f"{torch.get_num_threads()} threads. {LONG}=1 asks for {FULL.comparison} and {FULL.barred} epochs, and for "
-            "the paper's figures as bars."
+            "MNIST in black and white, fixed binarisation, 50,000 training images; encoder and decoder with one "
+            f"hidden layer of {HIDDEN[0]}, uniform prior, Bernoulli pixels, a Bernoulli latent as a choice of two. "
+            f"Adam with the one-cycle schedule, batches of {BATCH}; its peak is that of {rates_tried} whose hard "
+            f"bound on 10,000 validation images is best after {plan.trial} epochs, for each row by itself. The "
+            f"temperature goes from {START:g} to {END:g} over the first {100 * SHARE:.0f} % of the steps; the "
+            f"comparison with {len(SEEDS)} seeds each, mean ± standard deviation. The row with a bar goes down to "
+            f"{BAR_END:g} over all its steps, its peak is chosen after {plan.barred_trial} epochs, and its weights "
+            "are those of the epoch whose hard bound on the validation images is best. The score function's "
+            "baseline is the likelihood at q's probabilities plus the batch's average rest. −ELBO in nats of all "
+            f"10,000 test images, hard: {SAMPLES} one-hot draws each, a bound. Relaxed: the same formula with "
+            "relaxed draws at the last temperature, no bound. The paper's column is its table 1, from another "
+            "training. Apart: where the paper has two estimators more than a nat apart, their means ± one "
+            "standard deviation do not overlap here. Minutes are those of one training, beside the cores that "
+            f"other work took meanwhile; {torch.get_num_threads()} threads. {LONG}=1 asks for {FULL.comparison} "
+            f"and {FULL.barred} epochs, and for the paper's figures as bars."
         ),
         header=(
             *("latents, estimator", "epochs", "rate", "hard −ELBO", "relaxed value, negated", "training, min"),
