@@ -63,7 +63,7 @@ class Plan:
 
 SHORT = Plan(trial=3, comparison=10, barred_trial=4, barred=120)
 FULL = Plan(trial=5, comparison=40, barred_trial=20, barred=200)
-"""Half an hour's work, and two hours': after ten epochs no estimator has come to its end."""
+"""Twenty minutes, and an hour or a little more: after ten epochs no estimator has come to its end."""
 
 BARS = {CATEGORICAL: 105.0}
 FULL_BARS = {CATEGORICAL: 101.5, BERNOULLI: 105.0}
