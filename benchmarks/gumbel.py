@@ -30,8 +30,8 @@ START, END, SHARE = 1.0, 0.5, 0.6
 """Temperatures at the beginning and in the end, which is reached after this share of the training steps."""
 
 BAR_END, BAR_SHARE = 0.2, 1.0
-"""The same for the rows with a bar: in a long training, relaxed draws at 0.5 tell the decoder more and more than
-one-hot draws can, and the bound suffers."""
+"""The same for the rows with a bar: in long trainings that ended at 0.5, the relaxed value went on improving while it
+and the bound with one-hot draws moved apart."""
 
 CATEGORICAL, BERNOULLI = "20 categorical of 10", "200 Bernoulli"
 CODES = {BERNOULLI: (200, 2), CATEGORICAL: (20, 10)}
@@ -74,16 +74,15 @@ SAMPLES = 5
 
 @dataclass(frozen=True)
 class Run:
-    """What one training gave: −ELBO with one-hot draws and minus the relaxed value, in nats; seconds; others' cores.
-
-    And the epoch whose weights were taken.
+    """What one training gave: −ELBO with one-hot draws and minus the relaxed value, in nats; seconds; others' cores;
+    and the epoch whose weights were taken.
     """
 
     hard: float
     relaxed: float
     seconds: float
     others: float
-    epoch: int = 0
+    epoch: int
 
 
 def train(

@@ -23,7 +23,6 @@ from tools.publish.folders import interruptible
 
 ROOT = Path(__file__).resolve().parents[2]
 DESTINATION = ROOT / "build" / "rehearsal" / "student"
-WHERE = "import course_utils\n\nprint(course_utils.__file__.startswith(WHERE))"
 
 
 def rehearsal(student: NotebookNode, course: NotebookNode, folder: Path) -> NotebookNode:
@@ -42,7 +41,7 @@ def rehearsal(student: NotebookNode, course: NotebookNode, folder: Path) -> Note
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = stored[cell.id].outputs, stored[cell.id].execution_count
     notebook.cells += [cell for cell in stored.values() if "solution" in cell.metadata.get("tags", [])]
-    source = WHERE.replace("WHERE", repr(str(folder)))
+    source = f"import course_utils\n\nprint(course_utils.__file__.startswith({str(folder)!r}))"
     told = new_output("stream", name="stdout", text="True\n")
     notebook.cells.append(new_code_cell(source, id="where-it-ran", execution_count=1, outputs=[told]))
     return notebook
